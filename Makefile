@@ -23,7 +23,8 @@ QUICK := $(BIN)/python -m pytest -q --hypothesis-profile=quick -m "not ($(REAL) 
 # Each half of them takes as long as the other
 ONE_HALF := $(ENGINES) codecs plugins tests/cli tests/client
 APART := tests/browser tests/interop
-LANES := 4
+CORES := $(shell nproc)
+LANES := $(shell expr 2 '*' $(CORES))
 CLOCK = tests/browser tests/cli/test_new_installed.py tests/isolation \
 	tests/interop $(shell grep -rlE --include="test_*.py" "mark\.(browser|interop|realtime)" tests codecs plugins)
 # Whose wheels are made
@@ -65,7 +66,7 @@ test: $(VENV)/.system
 # takes three times as long there.
 without-a-clock: $(VENV)/.installed-for-quick-tests
 	@$(MAKE) --no-print-directory coverage & coverage=$$!; \
-	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and (slow or examples or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
+	$(BIN)/python -m pytest -n $(CORES) -q -m "not ($(REAL)) and (slow or examples or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
 	wait $$coverage && exit $$others
 
 # What goes by the clock on the wall, in lanes side by side: it waits most of the time. A lane that is free takes what
@@ -84,7 +85,7 @@ coverage: $(VENV)/.installed-for-quick-tests
 
 # Ten times the examples of each property that the tests try
 fuzz: $(VENV)/.installed-for-quick-tests
-	$(BIN)/python -m pytest -n 2 -q --hypothesis-profile=long -m "examples and not ($(REAL))"
+	$(BIN)/python -m pytest -n $(CORES) -q --hypothesis-profile=long -m "examples and not ($(REAL))"
 
 docs: $(VENV)/.installed-for-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

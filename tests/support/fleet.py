@@ -119,6 +119,11 @@ def _number_of(pid: int) -> int | None:
     return int(found[1]) if found else None
 
 
+def configured(server: str, scheme: str = "anonymous") -> str:
+    """A configuration with further lines of the section ``server``."""
+    return CONFIG.replace("SERVER", server).replace("SCHEME", scheme)
+
+
 @asynccontextmanager
 async def open_fleet(
     directory: Path,
@@ -129,7 +134,7 @@ async def open_fleet(
 ) -> AsyncIterator[FleetProcess]:
     """On any free port; leaving the block kills it. ``server`` has further lines of that section, ``more`` others."""
     config = directory / "fleet.toml"
-    config.write_text(CONFIG.replace("SERVER", server).replace("SCHEME", scheme) + more)
+    config.write_text(configured(server, scheme) + more)
     async with open_command("serve", "--config", config, env=env) as command:
         fleet = FleetProcess(command, config)
         try:
