@@ -23,6 +23,8 @@ DEBIAN: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
 SUITE: Final = "bookworm"
 RELEASE: Final = f"deb http://deb.debian.org/debian {SUITE} main"
 """What it was when it came out, with the corrections since."""
+GCC: Final = "12"
+"""That of ``SUITE``."""
 BARE: Final = ("python3", "python3-venv", "ca-certificates")
 """Where wheels are installed: there is no compiler."""
 
@@ -117,10 +119,6 @@ def compiler_mounts(machine: str) -> list[str]:
         return []
     own = [f"{one}:{one}" for one in ("/lib64", f"/usr/lib/{os.uname().machine}-linux-gnu", "/usr/lib/gcc-cross")]
     return [*own, f"{installed / 'cc1'}:/usr/lib/gcc/{triplet}/{GCC}/cc1"]
-
-
-GCC: Final = "12"
-"""That of ``SUITE``."""
 
 
 def pip_mounts(directory: Path) -> list[str]:

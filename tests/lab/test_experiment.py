@@ -2,12 +2,9 @@
 
 import csv
 import json
-import resource
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -20,6 +17,7 @@ from glottis.lab.progress import ProgressLine, in_words
 from glottis.lab.running import CRASHED
 from glottis.wire.rtp import build_rtp
 from support.audio import SPEECH
+from support.full_disk import disk_of
 
 LOSSY = Network(loss=0.1)
 
@@ -133,23 +131,12 @@ def test_a_condition_that_fails_or_crashes_costs_itself_alone(tmp_path: Path) ->
 def test_a_full_disk_ends_the_run_with_what_was_kept(folder: Path, tmp_path: Path) -> None:
     experiment = Experiment(speech=(str(SPEECH),), networks=(Network(delay_ms=1),))
     before = sorted((folder / "conditions").iterdir())
-    with limited_files(20_000), pytest.raises(ConfigurationError, match="cannot be written: File too large; what was"):
+    with disk_of(20_000), pytest.raises(ConfigurationError, match="cannot be written: File too large; what was"):
         experiment.run(folder, processes=0)
     assert sorted((folder / "conditions").iterdir()) == before
     (tmp_path / "results").write_text("a file")
     with pytest.raises(ConfigurationError, match="results: cannot be written: Not a directory"):
         experiment.run(tmp_path / "results", processes=0)
-
-
-@contextmanager
-def limited_files(size: int) -> Iterator[None]:
-    """No file can be longer: it fails as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.slow

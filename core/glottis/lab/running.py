@@ -6,6 +6,7 @@ A condition that raises, or that takes its process with it, costs itself alone.
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -29,7 +30,7 @@ Progress = Callable[[int, int, int], None]
 
 CRASHED: Final = "its process has ended (a crash of native code?)"
 _PR_SET_PDEATHSIG: Final = 1
-"""Of prctl(2)."""
+"""Of prctl(2), which Linux has."""
 
 
 class Kept:
@@ -159,8 +160,9 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _begin(parent: int) -> None:
-    """In a process of the pool: it ends with an interrupt, without a word, and with its parent, however that ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """In a process of the pool. An interrupt ends it without a word; on Linux so does its parent's end, of any kind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,14 +1,12 @@
 """The two kinds of files, as others read them."""
 
 import random
-import resource
 import signal
 import subprocess
 import sys
 import wave
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from glottis_recorder.voices import Placed
 from glottis_recorder.wav import WavFile
 from hypothesis import given
 from hypothesis import strategies as st
+from support.full_disk import disk_of
 from support.installed import installed_plugins
 
 PCMU = installed_plugins().codecs.find("PCMU").spec
@@ -241,17 +240,6 @@ def test_the_checksum_is_that_of_ogg() -> None:
 
 
 # The disk
-
-
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """Files of this process can have no more bytes, as if the disk were full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def fill(file: WavFile | OggFile, size: int) -> None:

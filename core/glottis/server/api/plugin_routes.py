@@ -20,7 +20,7 @@ from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.doors import Doors
 from glottis.server.api.placement import Placement
 from glottis.server.api.traces import session_not_found
-from glottis.server.http.message import Request, Response
+from glottis.server.http.message import PASSING, Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.refusals import RefusalLog, Refusals
 from glottis.server.http.websocket import Talk, WebSocket
@@ -28,7 +28,6 @@ from glottis.signaling.close_codes import INTERNAL_ERROR, POLICY_VIOLATION, TRY_
 
 AFTER_CLOSE: Final = 10.0
 """Seconds for a handler to end after its WebSocket."""
-_PASSING: Final = (429, 503)
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +113,7 @@ class PluginRoutes:
                     await websocket.close(INTERNAL_ERROR, "internal error")
                 except DoorRefused as refused:
                     self._note(request, refused)
-                    code = TRY_AGAIN_LATER if refused.status in _PASSING else POLICY_VIOLATION
+                    code = TRY_AGAIN_LATER if refused.status in PASSING else POLICY_VIOLATION
                     await websocket.close(code, f"{refused.code}: {refused.detail}")
                 nursery.cancel_scope.cancel()
 

@@ -160,7 +160,6 @@ class Parent:
 
     async def _load(self) -> Generation:
         """Workers by the configuration as it is now. Raises ``CannotBegin``, and leaves nothing then."""
-        self._is_loading = True
         generation: Generation | None = None
         scout: WorkerProcess | None = None
         try:

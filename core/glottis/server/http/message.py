@@ -20,7 +20,8 @@ MAX_QUERY_FIELDS: Final = 32
 
 RETRY_AFTER: Final = ("retry-after", "5")
 """Seconds, where nobody knows better."""
-_PASSING: Final = (429, 503)
+PASSING: Final = (429, 503)
+"""Statuses of refusals after which it is worth coming again."""
 NOSNIFF: Final = ("x-content-type-options", "nosniff")
 """Goes with every response: none is anything else than it says, to no browser (WHATWG Fetch §3.7)."""
 
@@ -130,7 +131,7 @@ class Response:
     @property
     def fields(self) -> list[tuple[str, str]]:
         """The header fields that go with it. Whoever may come again is told when (RFC 6585 §4, RFC 9110 §15.6.4)."""
-        says_when = self.status not in _PASSING or any(name == "retry-after" for name, _ in self.headers)
+        says_when = self.status not in PASSING or any(name == "retry-after" for name, _ in self.headers)
         return [NOSNIFF, *self.headers, *(() if says_when else (RETRY_AFTER,))]
 
     def with_headers(self, *headers: tuple[str, str]) -> "Response":
