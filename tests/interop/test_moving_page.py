@@ -27,7 +27,6 @@ async def test_a_page_that_loses_its_network_talks_on_by_another(browser: str, a
             f"the page hears {moved.heard:.2f} s after the new network is there, and is heard after {moved.spoke:.2f} s"
         )
         assert moved.told["states"][-2:] == ["reconnecting", "active"]
-        assert moved.told["peers"] == 2
         if max(moved.heard, moved.spoke) < SOON:
             return
     raise AssertionError(f"none of {CALLS} calls went on within {SOON} s")

@@ -79,7 +79,7 @@ async def main(url: str, key: str, browser: str) -> None:
             await page.wait_for("heardAt.length > 20 && spokeAt.length")
             print("talking", file=sys.stderr, flush=True)
             await page.wait_for("pauses().some((seconds) => seconds > 0.5) && spokeAt.length > 1")
-            print(await page.evaluate("JSON.stringify({ heardAt, spokeAt, states, peers: peers.size })"), flush=True)
+            print(await page.evaluate("JSON.stringify({ heardAt, spokeAt, states })"), flush=True)
 
 
 if __name__ == "__main__":

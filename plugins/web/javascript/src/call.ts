@@ -376,6 +376,7 @@ export class Call extends Emitter<CallEvents> {
 
   #watchPage(): void {
     this.#page = new PageWatch({
+      offline: () => { this.#isElsewhere = true; }, // the gateway may be found before the page is told of a network
       online: () => {
         this.#isElsewhere = true;
         if (this.#lost.socket) this.#resumption.hurry();

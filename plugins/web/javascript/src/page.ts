@@ -1,8 +1,9 @@
-// What the page around a call tells it: the network is back, the page is left, somebody has clicked.
+// What the page around a call tells it: the network is gone or back, the page is left, somebody has clicked.
 
 const GESTURES = ["pointerdown", "keydown"];
 
 export interface PageListener {
+  offline(): void;
   online(): void;
   /** May be left: somebody may yet stay. */
   leaving(): void;
@@ -13,12 +14,14 @@ export interface PageListener {
 
 /** Nothing happens where there is no page. */
 export class PageWatch {
+  readonly #offline = () => this.listener.offline();
   readonly #online = () => this.listener.online();
   readonly #leaving = () => this.listener.leaving();
   readonly #left = () => this.listener.left();
   readonly #gesture = () => this.listener.gesture();
 
   constructor(private readonly listener: PageListener) {
+    globalThis.addEventListener?.("offline", this.#offline);
     globalThis.addEventListener?.("online", this.#online);
     globalThis.addEventListener?.("beforeunload", this.#leaving);
     globalThis.addEventListener?.("pagehide", this.#left);
@@ -34,6 +37,7 @@ export class PageWatch {
 
   close(): void {
     this.awaitGesture(false);
+    globalThis.removeEventListener?.("offline", this.#offline);
     globalThis.removeEventListener?.("online", this.#online);
     globalThis.removeEventListener?.("beforeunload", this.#leaving);
     globalThis.removeEventListener?.("pagehide", this.#left);

@@ -285,6 +285,23 @@ test("media that is lost is taken up by another connection, and of texts none is
   call.hangUp();
 });
 
+test("after a loss of the network the call goes on by another connection, though the page is not told that it is back", async () => {
+  const page = new EventTarget();
+  for (const name of ["addEventListener", "removeEventListener"]) globalThis[name] = page[name].bind(page);
+  const gateway = new FakeGateway();
+  try {
+    const call = await dial(gateway);
+    page.dispatchEvent(new Event("offline"));
+    gateway.socket.drop(1006);
+    await until(() => call.state === "active" && gateway.peers.length === 2);
+    assert.equal(call.peer, gateway.peers[1]);
+    call.hangUp();
+  } finally {
+    delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
+  }
+});
+
 test("a new connection that does not come about is followed by another", async () => {
   const gateway = new FakeGateway();
   const call = await dial(gateway);
