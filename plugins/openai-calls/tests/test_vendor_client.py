@@ -1,5 +1,6 @@
 """The vendor's own client for Python, over HTTP: it calls, lends keys, hangs up, and knows refusals by their kinds."""
 
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -19,17 +20,17 @@ async def test_the_vendors_client_calls_and_hangs_up(tmp_path: Path) -> None:
     from openai import AuthenticationError, BadRequestError, NotFoundError, OpenAI
 
     def call(key: str, model: str, sdp: str = OFFER) -> str:
-        client = OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
-        answer = client.realtime.calls.create(
-            sdp=sdp, session={"type": "realtime", "model": model, "instructions": "Be kind."}
-        )
+        with OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+            answer = client.realtime.calls.create(
+                sdp=sdp, session={"type": "realtime", "model": model, "instructions": "Be kind."}
+            )
         assert answer.text.startswith("v=0")
         location: str = answer.response.headers["location"]
         return location.rpartition("/")[2]
 
-    async with open_test_gateway(tmp_path, ROUTES) as gateway:
+    async with open_test_gateway(tmp_path, ROUTES) as gateway, AsyncExitStack() as clients:
         url = gateway.url
-        client = OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
+        client = clients.enter_context(OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0))
         lend = partial(client.realtime.client_secrets.create, session={"type": "realtime", "model": "echo"})
         secret = await trio.to_thread.run_sync(lend)
         assert secret.session.model == "echo"
