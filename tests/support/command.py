@@ -57,18 +57,23 @@ class Command:
 
 @asynccontextmanager
 async def open_command(
-    *arguments: str | Path, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
+    patience: float = PROCESS_PATIENCE,
 ) -> AsyncIterator[Command]:
-    """Run ``glottis`` with these arguments; leaving the block waits for its end, within ``PROCESS_PATIENCE`` in all.
+    """Run ``glottis`` with these arguments; leaving the block waits for its end, within ``patience`` in all.
 
     ``prefix`` is a command that runs it, in another network namespace for example.
     """
-    async with open_program(*prefix, GLOTTIS, *arguments, env=env) as command:
+    async with open_program(*prefix, GLOTTIS, *arguments, env=env, patience=patience) as command:
         yield command
 
 
 @asynccontextmanager
-async def open_program(*command_line: str | Path, env: Mapping[str, str] | None = None) -> AsyncIterator[Command]:
+async def open_program(
+    *command_line: str | Path, env: Mapping[str, str] | None = None, patience: float = PROCESS_PATIENCE
+) -> AsyncIterator[Command]:
     """The same of any other program."""
     start = partial(
         trio.run_process,
@@ -78,7 +83,7 @@ async def open_program(*command_line: str | Path, env: Mapping[str, str] | None 
         env={**os.environ, **(env or {})},
         check=False,
     )
-    with trio.fail_after(PROCESS_PATIENCE):
+    with trio.fail_after(patience):
         async with trio.open_nursery() as nursery:
             command = Command(await nursery.start(start))
             nursery.start_soon(command.read_errors)

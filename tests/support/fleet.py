@@ -15,6 +15,7 @@ from glottis.server.gateway import Gateway
 
 from support.command import Command, open_command
 from support.http import Reply, request
+from support.patience import PROCESS_PATIENCE
 from support.phone import Exchange, Phone, eventually, open_exchange
 
 CONFIG: Final = """
@@ -131,11 +132,15 @@ async def open_fleet(
     env: Mapping[str, str] | None = None,
     more: str = "",
     scheme: str = "anonymous",
+    patience: float = PROCESS_PATIENCE,
 ) -> AsyncIterator[FleetProcess]:
-    """On any free port; leaving the block kills it. ``server`` has further lines of that section, ``more`` others."""
+    """On any free port; leaving the block kills it. ``server`` has further lines of that section, ``more`` others.
+
+    ``patience`` is for all of it.
+    """
     config = directory / "fleet.toml"
     config.write_text(configured(server, scheme) + more)
-    async with open_command("serve", "--config", config, env=env) as command:
+    async with open_command("serve", "--config", config, env=env, patience=patience) as command:
         fleet = FleetProcess(command, config)
         try:
             serving = await command.wait_for(r"glottis serves (http://\S+) with")
