@@ -185,6 +185,27 @@ def test_nobody_is_refused_for_what_else_runs_on_the_machine() -> None:
     assert not machine.control.refuses()
 
 
+def test_where_nobody_calls_late_turns_cost_the_first_caller_nothing() -> None:
+    machine = Machine(late=0.5)
+    machine.run(MINUTE)
+    assert set(machine.levels) == {CEILING}
+
+
+@pytest.mark.parametrize(
+    ("machine", "cause"),
+    [
+        (Machine(calls=5, late=0.25), "25% of the turns of the media wheel are late"),
+        (Machine(calls=80), "media of 80 calls, those included that begin, takes 80% of the time"),
+        (Machine(calls=20, coming=60), "media of 80 calls, those included that begin, takes 80% of the time"),
+        (Machine(), "there are no calls"),
+    ],
+    ids=["late", "many", "coming", "none"],
+)
+def test_the_cause_of_a_change_is_what_it_was_decided_by(machine: Machine, cause: str) -> None:
+    machine.run(2 * PERIOD)
+    assert machine.control.cause == cause
+
+
 def test_others_are_refused_where_agents_make_calls_late_however_little_media_takes() -> None:
     machine = Machine(calls=5, late=0.5, own=0.9)
     machine.run(MINUTE)

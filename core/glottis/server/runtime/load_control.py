@@ -53,7 +53,8 @@ class LoadControl:
     """Last: what a call takes of the time, the share of late turns, and what the process takes."""
     _calls: int = field(init=False, default=0)
     _per_call: float = field(init=False, default=0.0)
-    _late: bool = field(init=False, default=False)
+    _late: float = field(init=False, default=0.0)
+    """The share of late turns, seen by both looks."""
     _overloaded: bool = field(init=False, default=False)
     _low_since: float | None = field(init=False, default=None)
     _raised_at: float | None = field(init=False, default=None)
@@ -66,14 +67,14 @@ class LoadControl:
     def update(self, load: Load, *, talking: int, coming: int, now: float) -> None:
         """Take a look: so many calls have media, and so many more may have soon."""
         seen, self._seen = self._seen, (load.busy / talking if talking else 0.0, load.late, load.own)
-        self._per_call, late, own = map(min, seen, self._seen)
+        self._per_call, self._late, own = map(min, seen, self._seen)
         self.busy = self._per_call * talking
         self._calls = talking + coming
-        self._late = late > MAX_LATE
         expected = self._expected()
-        if self._late or expected > LOWER_AT * self.max_load:
+        if self._is_late or expected > LOWER_AT * self.max_load:
             self._low_since = None
-            self._lower()
+            if self._calls:  # else nothing is encoded, and the first call would be for a while as if there were many
+                self._lower()
         elif expected < RAISE_AT * self.max_load:
             self._consider_raising(now)
         else:
@@ -88,6 +89,19 @@ class LoadControl:
             return True
         saved_at_the_floor = SAVED_BY_LEVEL * (self.level - self.floor)
         return (1 - saved_at_the_floor) * self._expected(newcomers) > self.max_load
+
+    @property
+    def cause(self) -> str:
+        """What the complexity was changed for, if it was at the last look."""
+        if self._is_late:
+            return f"{self._late:.0%} of the turns of the media wheel are late"
+        if not self._calls:
+            return "there are no calls"
+        return f"media of {self._calls} calls, those included that begin, takes {self._expected():.0%} of the time"
+
+    @property
+    def _is_late(self) -> bool:
+        return self._late > MAX_LATE
 
     def _expected(self, newcomers: int = 0) -> float:
         """How busy media will be when all who have come talk."""
@@ -116,7 +130,7 @@ class LoadControl:
 
         Where turns are late already, another call is not admitted in the hope that less complexity will do.
         """
-        if self._late and (expected > OWN_SHARE * self.max_load or own > OWN_TIME):
+        if self._is_late and (expected > OWN_SHARE * self.max_load or own > OWN_TIME):
             self._overloaded = True
         elif self.level > self.floor:
             self._overloaded = False

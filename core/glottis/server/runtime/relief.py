@@ -54,9 +54,8 @@ class Relief:
         if control.level != before:  # a few times a minute at most, see ``PATIENCE``
             self._sessions.set_complexity(control.level)
             logger.info(
-                "media of %d calls takes %.0f %% of the time: complexity %s from %d to %d",
-                talking,
-                100 * control.busy,
+                "%s: complexity %s from %d to %d",
+                control.cause,
                 "lowered" if control.level < before else "raised",
                 before,
                 control.level,
