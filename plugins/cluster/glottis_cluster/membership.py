@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import trio
 from glottis import Seat
 
+from glottis_cluster.losses import Losses
 from glottis_cluster.settings import MAX_NAME, ClusterConfig
 from glottis_cluster.store import SCHEMA, Store, Unreachable, WrongCredentials
 
@@ -59,6 +60,7 @@ class Membership:
         self._usurper = ""
         """Where the other node of this name is."""
         self._has_looked_around = False
+        self._losses = Losses()
         self._speaking = trio.Lock()
         """So that nothing is said after the last words."""
         self._has_left = False
@@ -142,7 +144,7 @@ class Membership:
         if self.seat is not None and not self._is_described:
             await self._describe(self.seat)
         for lost, sessions in zip(answer[2::2], answer[3::2], strict=True):
-            logger.warning("node %s is lost; sessions that have ended with it: %d", lost.decode(), sessions)
+            self._losses.note(lost.decode(errors="replace"), sessions)
 
     async def leave(self) -> None:
         """The calls have ended. Who cannot say it is missed soon."""

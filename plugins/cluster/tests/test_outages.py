@@ -158,3 +158,17 @@ async def test_keys_that_hold_nonsense_cost_no_session(
         assert [(await exchange.post()).status for exchange in (a, b, b, a)] == [200] * 4
     assert caplog.text.count("refuses") <= 2, "once for each node"
     assert "is away" not in caplog.text
+
+
+async def test_a_node_that_comes_and_goes_is_told_twice_and_its_sessions_are_counted(
+    tmp_path: Path, redis: RedisServer, caplog: Log
+) -> None:
+    async with nodes(tmp_path, redis, "a", settings=f"lease = {LEASE}"):
+        for count in (1200, 2, 3):  # of the first one more than are ended in one step
+            redis.ask("sadd", "glottis:1:sessions:gone", *map(str, range(count)))
+            redis.ask("zadd", "glottis:1:members", "1", "gone")
+            await eventually(lambda: not redis.ask("zscore", "glottis:1:members", "gone"))
+    first, second = [record.getMessage() for record in caplog.records if "node gone" in record.getMessage()]
+    assert first == "node gone is lost; sessions that have ended with it: 1200"
+    assert second.startswith("node gone was there again, and is lost once more, with 2 sessions")
+    assert not redis.ask("keys", "glottis:1:*gone*")

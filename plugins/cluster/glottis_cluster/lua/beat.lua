@@ -14,7 +14,7 @@ if holder and string.sub(holder, 1, #owner + 1) ~= owner .. ' ' then
   return {'taken', string.match(holder, ' (.*)$') or ''}
 end
 
--- So many sessions at a time, since Redis serves nobody else meanwhile; says how many, and whether that were all.
+-- So many sessions at a time, since Redis serves nobody else meanwhile; says how many in all, and whether none is left.
 local function lose(lost)
   local set = prefix .. 'sessions:' .. lost
   local ids = redis.call('SPOP', set, 500)
@@ -25,9 +25,13 @@ local function lose(lost)
       redis.call('PEXPIRE', session, history)
     end
   end
-  if redis.call('EXISTS', set) == 1 then return #ids, false end
-  redis.call('DEL', prefix .. 'member:' .. lost, prefix .. 'coming:' .. lost, prefix .. 'inbox:' .. lost)
-  return #ids, true
+  local ended = prefix .. 'ended:' .. lost
+  local sum = redis.pcall('INCRBY', ended, #ids)
+  if type(sum) ~= 'number' then sum = #ids end  -- the key holds something else
+  redis.call('PEXPIRE', ended, 60000)
+  if redis.call('EXISTS', set) == 1 then return sum, false end
+  redis.call('DEL', ended, prefix .. 'member:' .. lost, prefix .. 'coming:' .. lost, prefix .. 'inbox:' .. lost)
+  return sum, true
 end
 
 local answer = {'known', now}
@@ -52,9 +56,11 @@ if not last or now - last > lease then redis.call('SET', silence, 1, 'PX', 2 * l
 if redis.call('EXISTS', silence) == 0 then
   for _, lost in ipairs(redis.call('ZRANGEBYSCORE', members, '-inf', '(' .. now, 'LIMIT', 0, 4)) do
     local ended, all = lose(lost)
-    if all then redis.call('ZREM', members, lost) end
-    answer[#answer + 1] = lost
-    answer[#answer + 1] = ended
+    if all then
+      redis.call('ZREM', members, lost)
+      answer[#answer + 1] = lost
+      answer[#answer + 1] = ended
+    end
   end
 end
 return answer
