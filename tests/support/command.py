@@ -61,18 +61,22 @@ async def open_command(
     env: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
     patience: float = PROCESS_PATIENCE,
+    pass_fds: Sequence[int] = (),
 ) -> AsyncIterator[Command]:
     """Run ``glottis`` with these arguments; leaving the block waits for its end, within ``patience`` in all.
 
-    ``prefix`` is a command that runs it, in another network namespace for example.
+    ``prefix`` is a command that runs it, in another network namespace for example; ``pass_fds`` are descriptors for it.
     """
-    async with open_program(*prefix, GLOTTIS, *arguments, env=env, patience=patience) as command:
+    async with open_program(*prefix, GLOTTIS, *arguments, env=env, patience=patience, pass_fds=pass_fds) as command:
         yield command
 
 
 @asynccontextmanager
 async def open_program(
-    *command_line: str | Path, env: Mapping[str, str] | None = None, patience: float = PROCESS_PATIENCE
+    *command_line: str | Path,
+    env: Mapping[str, str] | None = None,
+    patience: float = PROCESS_PATIENCE,
+    pass_fds: Sequence[int] = (),
 ) -> AsyncIterator[Command]:
     """The same of any other program."""
     start = partial(
@@ -82,6 +86,7 @@ async def open_program(
         stderr=subprocess.PIPE,
         env={**os.environ, **(env or {})},
         check=False,
+        pass_fds=pass_fds,
     )
     with trio.fail_after(patience):
         async with trio.open_nursery() as nursery:
