@@ -1,7 +1,7 @@
 """Nodes of a cluster: gateways in the test's own event loop, or in processes of their own, that share a Redis."""
 
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, cast
@@ -55,11 +55,13 @@ async def node(tmp_path: Path, config: str) -> AsyncIterator[Exchange]:
 
 
 @asynccontextmanager
-async def node_process(tmp_path: Path, config: str) -> AsyncIterator[tuple[Exchange, Command]]:
+async def node_process(
+    tmp_path: Path, config: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Exchange, Command]]:
     """The same in a process of its own."""
     path = tmp_path / "process.toml"
     path.write_text(config)
-    async with open_command("serve", "--config", path) as command:
+    async with open_command("serve", "--config", path, env=env) as command:
         serving = await command.wait_for(r"glottis serves (http://\S+) with")
         gateway = cast(Gateway, Served(serving[1]))
         async with open_exchange(gateway) as exchange:

@@ -1,7 +1,10 @@
 """Several nodes and a real Redis: sessions are where there is room, and end with a reason where their node dies."""
 
+import json
 import os
 import signal
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from glottis.server.sessions.states import SessionState
 from glottis_cluster import ClusterConfig
 from glottis_cluster.membership import BEATS
 from support.cluster import (
+    LEASE,
     OPERATED,
     Balancer,
     at,
@@ -146,6 +150,43 @@ async def test_a_client_has_its_share_of_all_nodes_together(tmp_path: Path, redi
         replies = [await exchange.post() for exchange in (a, b, a, b, a, b)]
         assert [reply.status for reply in replies] == [200] * 5 + [429]
         assert 5 < int(replies[-1].headers["retry-after"]) <= 12
+
+
+# Clocks
+
+AHEAD = 420
+CLOCK_AHEAD = f"""
+import time
+seconds, nanoseconds = time.time, time.time_ns
+time.time, time.time_ns = lambda: seconds() + {AHEAD}, lambda: nanoseconds() + {AHEAD} * 10**9
+"""
+"""What Python runs first: on this machine it is seven minutes later."""
+
+
+async def test_nodes_whose_clocks_are_minutes_apart_share_sessions_and_miss_nobody(
+    tmp_path: Path, redis: RedisServer, caplog: Log
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CLOCK_AHEAD)
+    settings, began = f"lease = {LEASE}", time.time()
+    config = configured(redis, "b", settings, f"{OPERATED}\n[log]\njson = true")
+    ahead = node_process(tmp_path, config, {"PYTHONPATH": str(tmp_path)})
+    async with nodes(tmp_path, redis, "a", settings=settings) as [a], ahead as (b, command):
+        assert since(began, json.loads(command.errors.splitlines()[0])["time"]) > AHEAD
+        await eventually(lambda: is_known(redis, "b"))
+        phones = [await a.call(), await b.call(), await a.call(), await b.call()]
+        assert sorted(is_at(b, phone) for phone in phones) == [False, False, True, True]
+        await trio.sleep(1.5 * LEASE)
+        for phone in phones:
+            await phone.hear()
+            await phone.hang_up()
+            end = await end_of(a, phone)
+            assert end["reason"].startswith("the caller hung up")
+            assert 0 < since(began, end["createdAt"]) < since(began, end["endedAt"]) < AHEAD, "by the clock of Redis"
+    assert "is lost" not in caplog.text + command.errors
+
+
+def since(began: float, moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() - began
 
 
 # Nodes that die
