@@ -5,9 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import trio
+import trio.testing
+from glottis import AudioFrame
 from glottis.contracts.codec import EncoderSettings
 from glottis.lab.alignment import find_delays, longest_gap, moved
+from glottis.lab.call import moment_of_phase
 from glottis.lab.models import Bursts, Carrier, Disorder, Model, Outage, Spikes
+from glottis.lab.networks import Network, Stalls
 from glottis.lab.samples import RATE, Samples
 from glottis.lab.speech import Speech
 from glottis.testing.impairments import Impairments
@@ -16,6 +21,7 @@ from support.phone import installed_codec
 from support.real_call import LINEAR
 
 from benchmarks.voice.networks import CASES
+from benchmarks.voice.noted import NotedLine, in_ticks
 from benchmarks.voice.receiver import BUFFER, Packet, play
 from benchmarks.voice.report import Row, as_markdown_beside
 from benchmarks.voice.score import Score
@@ -220,3 +226,41 @@ def test_a_call_is_the_same_for_the_same_seed_and_brings_back_what_was_said() ->
     delays = find_delays(spoken, played.samples)
     assert 0.1 < delays.between(0, len(spoken)) / RATE < 0.2
     assert longest_gap(spoken, played.samples, delays) < 0.1
+
+
+def test_what_is_heard_late_is_put_where_it_was_due() -> None:
+    """Ticks at 1.005 s and each 20 ms later: one is 3 ms late, one 12, and after the next the machine is away."""
+    moments = (1.005, 1.028, 1.045, 1.077, 1.085, 1.147, 1.165)
+    ticks = in_ticks([(at, AudioFrame(bytes(640), RATE)) for at in moments])
+    assert [round(at, 3) for at, _ in ticks.due] == [1.005, 1.025, 1.045, 1.065, 1.085, 1.145, 1.165]
+    assert [round(late, 3) for late in ticks.lateness] == [0, 0.003, 0, 0.012, 0, 0.002, 0]
+    assert ticks.missed == 2
+
+
+async def test_a_trace_tells_how_late_packets_were_since_they_were_due(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The caller itself is 4 ms late with all that it sends, and the network holds up what is sent at 0.5 s."""
+    line = NotedLine(Network(stalls=Stalls(every_s=1.007, ms=100)), seed=0)
+    due_at = trio.current_time() + 1
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(line.run)
+        await trio.sleep_until(due_at + 0.004)
+        line.begin()
+        for number in range(50):
+            await trio.sleep_until(due_at + number * 0.02 + 0.004)
+            line.carry_up(RTP, lambda: None)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    delays = [round(delay or 0.0, 4) for delay in line.trace(due_at).delays]
+    assert delays[:3] == [0.004, 0.004, 0.004]
+    assert max(delays) > 0.08
+
+
+@pytest.mark.parametrize("now", [0.0, 0.004, 7.0301])
+def test_a_speaker_begins_in_the_phase_of_its_seed(now: float) -> None:
+    phase = moment_of_phase(3, 0.0)
+    assert 0 <= phase < 0.02
+    begins = moment_of_phase(3, now)
+    assert now <= begins < now + 0.02
+    assert round((begins - phase) / 0.02, 6) % 1 == 0

@@ -201,11 +201,11 @@ class Caller:
         with trio.fail_after(CONNECT_TIMEOUT):
             await self._connected.wait()
 
-    async def speak(self) -> Recording:
-        """Say all of it, and hear what comes back until ``TAIL`` seconds later."""
+    async def speak(self, start: float | None = None) -> Recording:
+        """Say all of it, and hear what comes until ``TAIL`` seconds later. Its first packet leaves at ``start``."""
         recording = Recording(seconds=self._seconds + TAIL)
-        # In any phase to the gateway's ticks.
-        start = trio.current_time() + self._rng.uniform(0.0, FRAME_SECONDS)
+        if start is None:  # in any phase to the gateway's ticks
+            start = trio.current_time() + self._rng.uniform(0.0, FRAME_SECONDS)
         period = self._frame_seconds / self._clock_rate
         recording.began_at = start - period
         await trio.sleep_until(start)

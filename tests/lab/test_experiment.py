@@ -228,6 +228,18 @@ def test_progress_is_told_once_a_second_with_what_is_left() -> None:
     assert [in_words(seconds) for seconds in (5, 600, 100_000)] == ["5 s", "10 min", "28 h"]
 
 
+def test_what_is_left_follows_what_the_machine_did_of_late() -> None:
+    """Two conditions a second for a minute, and then one in two seconds, for other programs want the machine."""
+    told: list[str] = []
+    moments = [0.5 * number for number in range(121)] + [60 + 2 * number for number in range(1, 41)]
+    now = iter(moments)
+    line = ProgressLine(told.append, lambda: next(now))
+    for done in range(len(moments)):
+        line(done, 260, failed=0)
+    assert "120 of 260 done, about 70 s left" in told
+    assert told[-1] == "160 of 260 done, about 3 min left"  # by all that was done it would be a minute and a half
+
+
 @pytest.mark.slow
 def test_the_command_runs_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, "[[networks]]\nloss = 0.1\n")

@@ -159,7 +159,6 @@ def speak(
 ) -> Recording:
     """Let all of ``speech``, of ``rate`` hertz, be said and heard; in no more time than it computes."""
     wires = LabNetwork(*carriers(network, seed))
-    rng = random.Random(f"{seed} phase")
     clock = OwnClock(wires, 1 + network.drift_ppm / 1e6)
     silence = np.zeros(round(TAIL * rate), np.int16)
     mouth = Mouth(_connection(ends.mouth, CALLER, f"{seed} mouth"), clock, frames_of(speech, silence, rate, frame))
@@ -169,7 +168,7 @@ def speak(
     wires.attach(ear, GATEWAY)
     _connect(mouth, ear, wires, ends.offers_nack)
     ear.start_media(wires.now)
-    wires.run(seconds=rng.uniform(0.0, FRAME_SECONDS))  # in any phase to the listener's ticks
+    wires.run(seconds=moment_of_phase(seed, wires.now) - wires.now)
     spoken_at = wires.now - frame  # what is written in a tick was spoken in the frame before it
     wires.begin(spoken_at)
     mouth.start_media(wires.now)
@@ -177,6 +176,12 @@ def speak(
     _pass_time(wires, nat, network, seconds)
     heard = placed([(at - spoken_at, frame) for at, frame in ear.frames], seconds)
     return Recording(heard, wires.sent, _played(ear), _sent_again(mouth, wires.now))
+
+
+def moment_of_phase(seed: int, now: float) -> float:
+    """The next moment at which a speaker begins: in any phase to the listener's ticks, that of the seed."""
+    phase = random.Random(f"{seed} phase").uniform(0.0, FRAME_SECONDS)
+    return math.ceil(round((now - phase) / FRAME_SECONDS, 6)) * FRAME_SECONDS + phase
 
 
 def frames_of(speech: Samples, silence: Samples, rate: int, seconds: float) -> list[bytes]:
