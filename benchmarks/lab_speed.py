@@ -20,6 +20,7 @@ from glottis.lab.keys import key_of
 from glottis.lab.running import Kept, cores, run_all
 from glottis.lab.samples import RATE, Samples
 from glottis.lab.speech import read_speech
+from glottis.lab.threads import in_one_thread
 from glottis.lab.timing import Costs
 from glottis.lab.trial import run
 
@@ -60,8 +61,9 @@ def _experiment(speech: Path, seeds: int = 1) -> Experiment:
 
 def _print_split(condition: Condition) -> float:
     """Returns the seconds that a minute of speech takes, once all is loaded."""
-    run(condition)
-    costs = run(condition)[0].costs
+    with in_one_thread():
+        run(condition)
+        costs = run(condition)[0].costs
     assert isinstance(costs, Costs)
     codec, parts = costs.encoder + costs.decoder, (costs.engines, costs.judging)
     row = [60 / LONG_SECONDS * part for part in (codec + sum(parts), codec, *parts)]

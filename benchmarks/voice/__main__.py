@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
 from glottis.lab.speech import Speech
+from glottis.lab.threads import in_one_thread
 from glottis.lab.timing import virtual_time
 from glottis.plugins import load_plugins
 
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure_glottis(cases: Sequence[Case], seeds: int, speech: Speech, relays: bool) -> list[Row]:
     trials = list(product(cases, range(seeds)))
-    with ProcessPoolExecutor(PROCESSES) as processes:
+    with ProcessPoolExecutor(PROCESSES, initializer=in_one_thread) as processes:
         futures = [processes.submit(_try, CASES.index(case), seed, speech, relays) for case, seed in trials]
         scores = []
         for (case, seed), future in zip(trials, futures, strict=True):

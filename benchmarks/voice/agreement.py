@@ -2,8 +2,9 @@
 
 ``PYTHONPATH=tests python -m benchmarks.voice.agreement`` takes a quarter of an hour, for the gateway and its caller go
 by the clock on the wall, over loopback, with the network between the caller's driver and its socket: three minutes for
-each of five seeds. The lab gets the network as a trace, in which is, too, what the machine was late itself. With
-``--virtual`` the same gateway is in memory, on virtual time, and the lab gets the network. It exits with 1 where the
+each of five seeds. The lab gets the network as a trace of when the gateway's engines had each packet, in which is, too,
+what the machine was late itself. With ``--virtual`` the same gateway is in memory, on virtual time; with ``--network``
+the lab gets what was asked of the network, and has to make of it the same by itself. It exits with 1 where the
 medians are off by more than docs/lab.md allows.
 """
 
@@ -38,7 +39,7 @@ from support.memory import open_memory_exchange
 from support.phone import Exchange, installed_codec, open_exchange
 
 from benchmarks.voice.caller import KNOBS, OPUS_FACTOR, Caller
-from benchmarks.voice.noted import Listener, NotedLine, Ticks, in_ticks
+from benchmarks.voice.noted import Listener, NotedLine, Ticks, in_ticks, trace_of
 from benchmarks.voice.speech import recorded_speech
 from benchmarks.voice.trial import answer_to, deterministic
 
@@ -52,7 +53,9 @@ NETWORKS: Final = (
 MOST_PESQ: Final = 0.1
 MOST_MS: Final = 10.0
 SEEDS: Final = 5
-GATEWAY: Final = CONFIG.replace('agent = "echo"', 'agent = "listener"') + '\n[media]\nred = "off"\n'
+GATEWAY: Final = (
+    CONFIG.replace('agent = "echo"', 'agent = "listener"\nextensions = ["Listener"]') + '\n[media]\nred = "off"\n'
+)
 HEAD: Final = (
     "| network | PESQ-WB, gateway | lab | furthest apart | mouth to ear, ms, gateway | lab | furthest apart "
     "| 95 % of it, gateway | lab |\n|---|---|---|---|---|---|---|---|---|\n"
@@ -84,20 +87,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = Path(directory) / "speech.wav"
         write_wav(str(path), AudioFrame(recorded_speech().samples.tobytes(), RATE))
         sys.stdout.write(HEAD)
-        agree = [_row(network, path, options.seeds, options.virtual) for network in NETWORKS]
+        agree = [_row(network, path, options) for network in NETWORKS]
     return 0 if all(agree) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.voice.agreement", description=__doc__)
     parser.add_argument("--virtual", action="store_true", help="a gateway in memory, on virtual time")
+    parser.add_argument(
+        "--network", action="store_true", help="no trace for the lab, but what was asked of the network"
+    )
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"calls on each network (default: {SEEDS})")
     return parser
 
 
-def _row(network: Network, path: Path, seeds: int, is_virtual: bool) -> bool:
+def _row(network: Network, path: Path, options: argparse.Namespace) -> bool:
     """Of the medians: one call that the machine has held up does not matter, and what it was like is told."""
-    pairs = [_pair(network, path, seed, is_virtual) for seed in range(seeds)]
+    pairs = [_pair(network, path, seed, options) for seed in range(options.seeds)]
     pesq, delay, delay_95 = (_compared(pairs, name) for name in ("pesq", "delay_ms", "delay_p95_ms"))
     cells = [label_of(network)]
     cells += [f"{value:.2f}" for value in pesq] + [f"{value:.0f}" for value in (*delay, *delay_95[:2])]
@@ -112,11 +118,11 @@ def _compared(pairs: Sequence[Pair], name: str) -> tuple[float, float, float]:
     return median(one for one, _ in both), median(two for _, two in both), max(abs(one - two) for one, two in both)
 
 
-def _pair(network: Network, path: Path, seed: int, is_virtual: bool) -> Pair:
+def _pair(network: Network, path: Path, seed: int, options: argparse.Namespace) -> Pair:
     speech = read_speech(path)
-    taken = _call(network, seed, speech, is_virtual)
+    taken = _call(network, seed, speech, options.virtual)
     gateway = measure(taken.recording, speech.speech)[0]
-    lab = _in_lab(network if is_virtual else _as_it_was(network, taken.trace, path.parent), seed, path)
+    lab = _in_lab(network if options.network else _as_it_was(network, taken.trace, path.parent), seed, path)
     late = sorted(1000 * one for one in taken.ticks.lateness)
     sys.stderr.write(
         f"{label_of(network)}, seed {seed}: PESQ {gateway.pesq:.2f}, lab {lab.pesq:.2f}; "
@@ -205,7 +211,9 @@ async def _speak(exchange: Exchange, listener: Listener, line: NotedLine, speech
     caller.hang_up()
     ticks = in_ticks([(at, frame) for at, frame in listener.heard if at >= began_at])
     heard = placed([(at - began_at, frame) for at, frame in ticks.due], speech.speech.seconds + TAIL)
-    return Taken(Recording(heard), line.trace(began_at + FRAME_SECONDS), ticks)
+    return Taken(
+        Recording(heard), trace_of(line.sent, listener.arrived, began_at + FRAME_SECONDS, RATE * OPUS_FACTOR), ticks
+    )
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import trio
 from glottis import AgentSpec, AudioFrame, Call, hookimpl
 from glottis.contracts.audio import FRAME_SECONDS
+from glottis.contracts.extensions import Incoming
 from glottis.lab.models import is_media
 from glottis.lab.networks import Network, carriers
 from glottis.lab.trace import Trace
@@ -22,11 +23,11 @@ _EARLY: Final = 1e-6
 
 
 class NotedLine(Line):
-    """Knows when each packet of the caller's voice has come out of it: at the gateway's socket."""
+    """Knows which packets of the caller's voice were sent: in order, their sequence numbers and RTP timestamps."""
 
     def __init__(self, network: Network, seed: int) -> None:
         super().__init__(*carriers(network, seed))
-        self._arrivals: list[float | None] = []
+        self.sent: list[tuple[int, int]] = []
         self._has_begun = False
 
     def begin(self) -> None:
@@ -37,42 +38,58 @@ class NotedLine(Line):
     def carry_up(self, data: bytes, deliver: Callable[[], None]) -> None:
         """From the caller."""
         if self._has_begun and is_media(data):
-            number = len(self._arrivals)
-            self._arrivals.append(None)
-            super().carry_up(data, lambda: self._note(number, deliver))
-        else:
-            super().carry_up(data, deliver)
-
-    def trace(self, due_at: float) -> Trace:
-        """What the network did, and the machine, since the moment at which the first packet was due.
-
-        The delay is from when each was due, not from when it was sent: to be late in sending is the machine's part.
-        """
-        sent = tuple(number * FRAME_SECONDS for number in range(len(self._arrivals)))
-        pairs = zip(self._arrivals, sent, strict=True)
-        delays = (None if at is None else max(0.0, at - due_at - due) for at, due in pairs)
-        return Trace(sent=sent, delays=tuple(delays))
-
-    def _note(self, number: int, deliver: Callable[[], None]) -> None:
-        if self._arrivals[number] is None:  # of two copies the first one counts
-            self._arrivals[number] = trio.current_time()
-        deliver()
+            self.sent.append((sequence_number_of(data), int.from_bytes(data[4:8])))
+        super().carry_up(data, deliver)
 
 
 class Listener:
-    """A plugin with an agent that keeps what it hears, and when."""
+    """A plugin with an agent that keeps what it hears, and when; and when the engines got each packet of it."""
 
     def __init__(self) -> None:
         self.heard: Heard = []
+        self.arrived: dict[int, float] = {}
+        """The first time, by sequence number."""
 
     @hookimpl
     def register_agents(self) -> list[AgentSpec]:
         """The agent ``listener``."""
         return [AgentSpec("listener", lambda settings, campaign: self._listen)]
 
+    @hookimpl
+    def session_observers(self) -> list[object]:
+        """Itself."""
+        return [self]
+
+    def incoming(self, kind: Incoming, data: bytes, now: float) -> None:
+        """See ``SessionObserver``."""
+        if kind == "rtp":
+            self.arrived.setdefault(sequence_number_of(data), now)
+
     async def _listen(self, call: Call) -> None:
         async for frame in call.audio:
             self.heard.append((trio.current_time(), frame))
+
+
+def trace_of(sent: Sequence[tuple[int, int]], arrived: Mapping[int, float], due_at: float, clock_rate: int) -> Trace:
+    """What the network did, and the machine, since the moment at which the first packet was due.
+
+    The delay is from when each was due, not from when it was sent: to be late in sending is the machine's part. It is
+    until the engines had it: a gateway reads dense traffic in its turns, up to 5 ms later than it was there. A packet
+    is due with its last frame: those of a caller who thinks that the network is congested have two and more.
+    """
+    first = sent[0][1]
+    begins = [((timestamp - first) % 2**32) / clock_rate for _, timestamp in sent]
+    due = [0.0, *(end - FRAME_SECONDS for end in begins[2:]), begins[-1]]
+    delays = (
+        max(0.0, arrived[sequence] - due_at - moment) if sequence in arrived else None
+        for (sequence, _), moment in zip(sent, due, strict=True)
+    )
+    return Trace(sent=tuple(due), delays=tuple(delays))
+
+
+def sequence_number_of(packet: bytes) -> int:
+    """Of RTP or SRTP (RFC 3550 §5.1)."""
+    return int.from_bytes(packet[2:4])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.lab.keys import FORK
 from glottis.lab.plan import Condition
 from glottis.lab.samples import RATE
+from glottis.lab.threads import in_one_thread
 from glottis.lab.timing import Costs
 from glottis.lab.trial import Result, run
 
@@ -112,8 +113,9 @@ def cores() -> int:
 
 def _run_open(conditions: dict[str, Condition], folder: Path, processes: int | None) -> Iterator[tuple[str, Result]]:
     if processes == 0:
-        for key, condition in conditions.items():
-            yield key, _try(key, condition, folder)
+        with in_one_thread():
+            for key, condition in conditions.items():
+                yield key, _try(key, condition, folder)
         return
     left = dict(conditions)
     while left:
@@ -167,6 +169,7 @@ def _begin(parent: int) -> None:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    in_one_thread()
 
 
 def _try(key: str, condition: Condition, folder: Path) -> Result:
