@@ -17,6 +17,7 @@ from glottis.server.http.server import HttpServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
+from support.phone import eventually
 
 Connect = Callable[[HttpServer], Any]
 Site = Any
@@ -390,13 +391,18 @@ async def test_server_listens_serves_and_drains(site: Site, nursery: trio.Nurser
         ended.set()
 
     await nursery.start(serve)
-    busy, idle = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
+    busy, idle, early, mute = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(4)]
     await busy.send_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
     await idle.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (await idle.receive_some()).endswith(b"127.0.0.1\n")
+    await eventually(lambda: server.connection_count == 4)
     server.drain()
-    assert await idle.receive_some() == b""
-    await idle.aclose()
+    await early.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert b"connection: close" in (await early.receive_some()).lower(), "who has just connected is about to ask"
+    for silent in (idle, mute):
+        assert await silent.receive_some() == b""
+    for closed in (idle, early, mute):
+        await closed.aclose()
     with pytest.raises(OSError, match="connect"):
         await trio.open_tcp_stream("127.0.0.1", port)
     assert not ended.is_set()

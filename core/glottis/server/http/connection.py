@@ -2,6 +2,7 @@
 
 import email.utils
 import logging
+import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -36,6 +37,9 @@ from glottis.signaling.errors import WebSocketClosed
 
 _WITHOUT_CONTENT: Final = (204, 304)
 _NOT_READ_TO_THE_END: Final = (h11.IDLE, h11.SEND_BODY, h11.ERROR)
+
+NEWCOMER: Final = 0.25
+"""Seconds for the first request of a connection when no more are accepted."""
 
 logger = logging.getLogger(__name__)
 
@@ -123,9 +127,9 @@ class HttpConnection:
         self._first_head_due: float | None = trio.current_time() + shared.limits.head_timeout
 
     def drain(self) -> None:
-        """Close after the request that is being served; at once if there is none."""
+        """Close after the request that is being served; at once if there is none, unless the first is yet to come."""
         self._draining = True
-        self._idle.cancel()
+        self._idle.deadline = min(self._idle.deadline, self._end_of_idleness())
 
     async def serve(self) -> None:
         """Answer requests until either side closes. Errors of the stream end it quietly."""
@@ -180,9 +184,7 @@ class HttpConnection:
 
     async def _receive_head(self) -> h11.Request | None:
         """The next head; None if there is none. Only between two requests may a connection be idle for long."""
-        if self._draining:
-            return None
-        with trio.CancelScope(deadline=self._first_head_due or self._after(self._limits.idle_timeout)) as self._idle:
+        with trio.CancelScope(deadline=self._end_of_idleness()) as self._idle:
             begun = await self._receiver.receive_first_bytes()
         if self._idle.cancelled_caught or not begun:
             return None
@@ -190,6 +192,13 @@ class HttpConnection:
             self._places.move(self._place, Stage.HEAD)
         due, self._first_head_due = self._first_head_due or self._after(self._limits.head_timeout), None
         return await self._receiver.receive_head(due)
+
+    def _end_of_idleness(self) -> float:
+        """Who has connected a moment ago is about to ask: another process may take all further connections already."""
+        due = self._first_head_due
+        if not self._draining:
+            return due or self._after(self._limits.idle_timeout)
+        return min(due, self._after(NEWCOMER)) if due else -math.inf
 
     def _hand_over(self, request: Request) -> bool:
         """Whether another process has the connection now: nothing is left to do here but to close the descriptor."""
