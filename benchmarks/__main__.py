@@ -40,8 +40,10 @@ DEFAULT_SECONDS: Final = 3.5
 def main() -> None:
     """Do what the command line asks for."""
     if sys.argv[1:2] == ["voice"]:  # with a parser of its own, and all that it takes to judge speech
-        from benchmarks.voice.__main__ import main as voice
-
+        try:
+            from benchmarks.voice.__main__ import main as voice
+        except ModuleNotFoundError as error:
+            sys.exit(f"{error}: `make voice` installs all of it, and `pip install --group voice` what judges speech")
         sys.exit(voice(sys.argv[2:]))
     options = _parser().parse_args()
     action: Callable[[argparse.Namespace], None] = options.action

@@ -47,7 +47,9 @@ NETWORKS: Final = (
     Network(),
     Network(loss=0.1),
     Network(bursts=BurstLoss(loss=0.1, length=4)),
-    Network(delay_ms=40, jitter_ms=60, jitter_correlation=0.5, loss=0.03),
+    # With 2 % and more of loss the caller may take such jitter for a queue that overflows, and send less: in which of
+    # both calls it does so is a matter of milliseconds.
+    Network(delay_ms=40, jitter_ms=60, jitter_correlation=0.5, loss=0.01),
     Network(stalls=Stalls(every_s=3.007, ms=150)),  # no packet is sent just when one begins
 )
 MOST_PESQ: Final = 0.1
