@@ -236,6 +236,11 @@ def test_who_uses_relays_alone_can_have_one(tmp_path: Path, text: str, complaint
     assert line.startswith(complaint)
 
 
+def test_the_least_delay_is_no_longer_than_the_longest(tmp_path: Path) -> None:
+    [line] = complaints(tmp_path, "[media]\njitter_buffer_min_ms = 300\njitter_buffer_max_ms = 200")
+    assert "jitter_buffer_min_ms is 300, more than jitter_buffer_max_ms, 200" in line
+
+
 class TestEnvironment:
     def test_it_goes_on_top_of_the_file(self, tmp_path: Path) -> None:
         config = load(

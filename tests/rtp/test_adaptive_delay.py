@@ -104,6 +104,33 @@ def test_frames_of_10_ms_are_waited_for_and_caught_up_with_as_those_of_20(seed: 
     assert {frame.sample_count for frame in line.clockwork.frames if frame is not None} == {RATE // 100}
 
 
+def policy_of_a_path(policy: AdaptiveDelay, jitter: float) -> AdaptiveDelay:
+    """After half a minute of packets that are up to ``jitter`` seconds late, evenly spread."""
+    rng = random.Random(1)
+    policy.started(0, 0.0)
+    for number in range(1500):
+        late = rng.uniform(0.0, jitter)
+        policy.measured(late, number / 50 + late)
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("policy", "jitter", "milliseconds"),
+    [
+        (AdaptiveDelay(minimum=0.1), 0.0, (100, 100)),
+        (AdaptiveDelay(maximum=0.12), 0.3, (120, 120)),
+        (AdaptiveDelay(lateness=0.02), 0.05, (50, 55)),
+        (AdaptiveDelay(lateness=0.3), 0.05, (36, 47)),
+    ],
+    ids=["minimum", "maximum", "few may be late", "many may be late"],
+)
+def test_the_delay_is_within_its_settings_and_as_many_are_late_as_may_be(
+    policy: AdaptiveDelay, jitter: float, milliseconds: tuple[float, float]
+) -> None:
+    least, most = milliseconds
+    assert least <= round(1000 * policy_of_a_path(policy, jitter).target, 3) <= most
+
+
 def test_before_the_path_has_proven_to_be_clean_a_packet_waits_as_with_a_fixed_delay(line: Line) -> None:
     line.run(punctual, 2)
     assert all(delay is not None and 40 <= delay <= 65 for delay in line.delays)

@@ -1,6 +1,7 @@
 """Feedback of one session to another: lost packets, arrivals, round trips, extensions, and what is absurd of it."""
 
 import random
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -208,6 +209,8 @@ def test_packets_carry_mid_until_it_is_known_and_level_and_transport_sequence_al
     assert read[0][4] == b"0"
     assert 4 not in read[-1]
     assert [int.from_bytes(elements[3]) for elements in read] == list(range(len(read)))
+    times = [int.from_bytes(elements[2]) / (1 << 18) for elements in read]  # seconds, by 6 bits and a fraction of 18
+    assert [after - before for before, after in pairwise(times)] == pytest.approx([0.02] * (len(read) - 1), abs=1e-4)
     assert statistics(pair.theirs, pair.now)["inbound-rtp"]["audioLevel"] == pytest.approx(0.3, abs=0.3)
 
 
