@@ -146,6 +146,16 @@ def test_jitter_is_waited_for_and_no_longer_than_it_lasts(seed: int, line: Line)
     assert line.delays[-4] == pytest.approx(20, abs=11)
 
 
+def test_pauses_become_longer_and_shorter_by_as_much_as_is_told(line: Line) -> None:
+    """From the fifth second on packets are up to 120 ms late, and from the fifteenth on they are not."""
+    rng = random.Random(1)
+    line.run(lambda sent: sent + (rng.uniform(0, 0.12) if 5 < sent < 15 else 0), 25)
+    statistics = line.receiver.statistics
+    inserted, removed = statistics.inserted_samples_for_deceleration, statistics.removed_samples_for_acceleration
+    assert inserted >= PACKET
+    assert removed >= inserted
+
+
 @pytest.mark.parametrize("seed", seeds(20))
 def test_a_spike_is_heard_late_and_the_delay_is_back_two_seconds_later(seed: int, line: Line) -> None:
     begin = random.Random(seed).uniform(4, 6)
@@ -165,6 +175,7 @@ def test_without_a_pause_speech_is_left_alone_for_four_seconds_and_the_delay_is_
     assert (line.delays[2 * 15] or 0) >= 140
     assert (line.delays[2 * 18 + 1] or 0) <= 45
     assert line.concealed_ms <= 150
+    assert 1000 * line.receiver.statistics.removed_samples_for_acceleration / RATE == pytest.approx(130, abs=40)
 
 
 @pytest.mark.parametrize("seed", seeds(5))
