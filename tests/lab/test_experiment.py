@@ -15,9 +15,11 @@ from glottis.lab import Codec, Delay, Experiment, Network, Protection, read_expe
 from glottis.lab.keys import key_of
 from glottis.lab.progress import ProgressLine, in_words
 from glottis.lab.running import CRASHED
+from glottis.lab.threads import in_one_thread
 from glottis.wire.rtp import build_rtp
 from support.audio import SPEECH
 from support.full_disk import disk_of
+from threadpoolctl import threadpool_info
 
 LOSSY = Network(loss=0.1)
 
@@ -215,6 +217,12 @@ def test_settings_are_named_by_what_is_not_as_usual() -> None:
     assert {one["delay"] for one in labels} == {"adaptive", "fixed, ms 80"}
     assert {one["protection"] for one in labels} == {"fec", "fec off", "red on"}
     assert {one["network"] for one in labels} == {"train", "train, loss 0.1"}
+
+
+def test_numpy_has_one_thread_while_conditions_are_run() -> None:
+    with in_one_thread():
+        libraries = threadpool_info()
+    assert {library["num_threads"] for library in libraries} == {1}
 
 
 def test_progress_is_told_once_a_second_with_what_is_left() -> None:
