@@ -8,8 +8,8 @@ from typing import Any
 
 import trio
 from glottis import AudioFrame
-from glottis.client.calling import CallRequest
-from glottis.client.device.device import Device
+from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.device.device import Device, OpenCall
 from glottis.client.device.panel import Panel
 from glottis.client.device.running import request_of
 from glottis.client.device.settings import DeviceConfig
@@ -53,9 +53,11 @@ def config_of(folder: Path, url: str, more: str = "") -> DeviceConfig:
 
 
 @asynccontextmanager
-async def running(config: DeviceConfig, sound: Any = None, panel: Panel | None = None) -> AsyncIterator[Device]:
+async def running(
+    config: DeviceConfig, sound: Any = None, panel: Panel | None = None, open_call: OpenCall = open_client_call
+) -> AsyncIterator[Device]:
     request: CallRequest = request_of(config, installed_plugins())
-    device = Device(config, request, sound or Silent(), random.Random(1), panel)
+    device = Device(config, request, sound or Silent(), random.Random(1), panel, open_call)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(device.run)
         yield device

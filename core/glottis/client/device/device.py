@@ -3,8 +3,8 @@
 import logging
 import random
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any, Final
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -30,16 +30,31 @@ STILL_SPEAKING: Final = 0.4
 logger = logging.getLogger(__name__)
 
 
+class OpenCall(Protocol):
+    """As ``open_client_call``."""
+
+    def __call__(
+        self, request: CallRequest, *, waits: Callable[[int], object]
+    ) -> AbstractAsyncContextManager[ClientCall]: ...
+
+
 class Device:
     """Runs until it is cancelled."""
 
     def __init__(
-        self, config: DeviceConfig, request: CallRequest, sound: Sound, rng: random.Random, panel: Panel | None = None
+        self,
+        config: DeviceConfig,
+        request: CallRequest,
+        sound: Sound,
+        rng: random.Random,
+        panel: Panel | None = None,
+        open_call: OpenCall = open_client_call,
     ) -> None:
         self._config = config
         self._request = request
         self._sound = sound
         self._panel = panel or Panel()
+        self._open_call = open_call
         self._back_off = BackOff(config.retry.first, config.retry.longest, rng)
         self.state = DeviceState(config.sound.volume, is_held=config.talk.begin != "always")
         self.state.is_muted = self._is_pushed_to_talk
@@ -137,7 +152,7 @@ class Device:
         return failures[0]
 
     async def _call(self) -> None:
-        async with open_client_call(self._request, waits=lambda place: self.state.become(State.WAITING)) as call:
+        async with self._open_call(self._request, waits=lambda place: self.state.become(State.WAITING)) as call:
             await self._talk(call)
         if call.gateway_restarts:  # nobody has wanted that end
             raise CallFailed("the gateway stops or restarts")
