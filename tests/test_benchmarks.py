@@ -13,6 +13,7 @@ from benchmarks.admission import Admission, admission_aims, print_admission
 from benchmarks.admission_load import Reply, visitor
 from benchmarks.aims import Aim, aims, best_at_full_core
 from benchmarks.compare import difference
+from benchmarks.first_answer import told
 from benchmarks.fleet import FleetMeasurement, FleetResults, Way, estimated_seconds, fleet_aims, print_fleet
 from benchmarks.machine import CoreTimes, Noise, complaints, noise_between
 from benchmarks.measurement import CodecCost, Measurement, late_share
@@ -53,6 +54,12 @@ def row(scenario: Scenario, *rounds: Measurement) -> Row:
 
 def test_figure_is_shown_with_the_lowest_and_the_highest_round() -> None:
     assert spread([3.0, 1.0, 2.0]).shown(1) == "2.0 (1.0–3.0)"
+
+
+def test_first_answers_are_told_beside_the_starts_of_a_bare_python() -> None:
+    assert told([(0.4, 0.1), (0.9, 0.2), (0.3, 0.1)]) == (
+        "first answer after 0.40 s (0.30 to 0.90, 3 starts; aim 0.5 s), 4.0 times a bare Python's 0.10 s"
+    )
 
 
 def test_figure_of_one_round_has_no_spread() -> None:
