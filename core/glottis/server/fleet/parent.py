@@ -231,6 +231,8 @@ class Parent:
         worker = await start_worker(self._started)
         self._desk.add(worker)
         self._nursery.start_soon(worker.run, self._desk)
+        if self._desk.is_stopping:  # since it was begun: all others have been told
+            self._let_go(worker, 0.0, listening=True)
         return worker
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
