@@ -1,11 +1,13 @@
 """Who holds up the event loop is named while it does, and does not keep the process from ending."""
 
+import gc
 import logging
 import math
 import os
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 import trio
+import trio.testing
 from glottis import Call
 from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.stall_log import LINES, PERIOD
@@ -335,3 +338,27 @@ async def test_the_watch_goes_on_after_whatever_surprises_it_and_tells_of_the_fi
     [record] = caplog.records
     assert record.getMessage() == "the watchdog could not see who has the event loop"
     assert record.exc_info
+
+
+async def test_nothing_is_kept_of_whose_turn_it_was() -> None:
+    class Session:
+        """Something that only its task refers to."""
+
+    async def serve() -> None:
+        session = Session()
+        left.append(weakref.ref(session))
+        try:
+            await trio.sleep_forever()
+        finally:
+            whose_turn(sys._getframe(), [])
+
+    left: list[weakref.ref[Session]] = []
+    gc.disable()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert left[0]() is None
+    finally:
+        gc.enable()
