@@ -37,6 +37,8 @@ WARM_UP_SECONDS: Final = 6.0
 TOKEN_LIFETIME: Final = 30
 """Seconds; then all are over that nobody has connected to."""
 PATIENCE: Final = TOKEN_LIFETIME + 15.0
+NICE: Final = -5
+"""The gateway's, as in docs/deploy/glottis.service; only root may give it."""
 MAX_GROWTH_KIB: Final = 1.0
 """Of resident memory for each session, after a warm-up."""
 
@@ -218,6 +220,8 @@ def _serving(workers: int, calls: int) -> Iterator[Gateway]:
         config.write_text(_CONFIG.format(port=port, workers=workers, sessions=sessions, of_client=of_client))
         install_probe(directory, count)
         with running(["-c", SERVE, "serve", "--config", str(config)], None) as process:
+            if os.getuid() == 0:
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
             wait_until_ready(port)
             yield Gateway(port, process.pid, workers, count)
 
