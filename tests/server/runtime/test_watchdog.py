@@ -1,6 +1,7 @@
 """Who holds up the event loop is named while it does, and does not keep the process from ending."""
 
 import gc
+import inspect
 import logging
 import math
 import os
@@ -350,7 +351,7 @@ async def test_nothing_is_kept_of_whose_turn_it_was() -> None:
         try:
             await trio.sleep_forever()
         finally:
-            whose_turn(sys._getframe(), [])
+            whose_turn(inspect.currentframe(), [])
 
     left: list[weakref.ref[Session]] = []
     gc.disable()
