@@ -37,8 +37,8 @@ WARM_UP_SECONDS: Final = 6.0
 TOKEN_LIFETIME: Final = 30
 """Seconds; then all are over that nobody has connected to."""
 PATIENCE: Final = TOKEN_LIFETIME + 15.0
-NICE: Final = -5
-"""The gateway's, as in docs/deploy/glottis.service; only root may give it."""
+CALLERS_NICE: Final = -5
+"""Of the running calls' callers, if root measures: they share the cores, and have to be in time to see who is not."""
 MAX_GROWTH_KIB: Final = 1.0
 """Of resident memory for each session, after a warm-up."""
 
@@ -220,8 +220,6 @@ def _serving(workers: int, calls: int) -> Iterator[Gateway]:
         config.write_text(_CONFIG.format(port=port, workers=workers, sessions=sessions, of_client=of_client))
         install_probe(directory, count)
         with running(["-c", SERVE, "serve", "--config", str(config)], None) as process:
-            if os.getuid() == 0:
-                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
             wait_until_ready(port)
             yield Gateway(port, process.pid, workers, count)
 
@@ -237,6 +235,8 @@ def _crowd(gateway: Gateway, seconds: float, per_minute: float) -> Iterator[subp
 def _calls(gateway: Gateway, calls: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
     options = {"server": "glottis", "port": gateway.port, "calls": calls, "rate": MIN_OPENING_RATE, "seconds": seconds}
     with running(["-m", "benchmarks.load", *arguments_of(options)], None) as process:
+        if os.getuid() == 0:
+            os.setpriority(os.PRIO_PROCESS, process.pid, CALLERS_NICE)
         yield process
 
 
