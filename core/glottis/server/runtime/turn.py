@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from inspect import CO_OPTIMIZED
 from types import FrameType
 from typing import Final
 
@@ -68,13 +67,26 @@ def _turn_of(frame: FrameType | None) -> tuple[list[FrameType], trio.lowlevel.Ta
     """The frames of the task that runs, outermost first, and the task; of no task, all there are."""
     frames: list[FrameType] = []
     while frame is not None:
-        task = _locals_of(frame).get("task") if _module(frame) == TRIO else None
+        task = _task_of(frame) if _module(frame) == TRIO else None
         if isinstance(task, trio.lowlevel.Task):
             return frames[::-1], task
         if _module(frame) != BEGINNING:
             frames.append(frame)
         frame = frame.f_back
     return frames[::-1], None
+
+
+def _task_of(frame: FrameType) -> object:
+    """What a function of trio has in that variable.
+
+    Before Python 3.13 (PEP 667) a frame keeps the copy of its variables that is made for this: that of trio's loop,
+    which never ends, would hold what has long ended. Other frames end, and a debugger may be using their copies.
+    """
+    copy = frame.f_locals
+    task = copy.get("task")
+    if sys.version_info < (3, 13):
+        copy.clear()
+    return task
 
 
 def _parents(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
@@ -87,8 +99,7 @@ def _plugin_called_from(frame: FrameType) -> Plugin | None:
     """That of a guard, which has it at hand."""
     if not f"{_module(frame)}.".startswith("glottis.plugins."):
         return None
-    found = _locals_of(frame)
-    values = [found.get("plugin"), getattr(found.get("self"), "_plugin", None)]
+    values = [frame.f_locals.get("plugin"), getattr(frame.f_locals.get("self"), "_plugin", None)]
     return next((value for value in values if isinstance(value, Plugin)), None)
 
 
@@ -110,25 +121,12 @@ def _module(frame: FrameType) -> str:
 
 
 def _session_of(frames: Iterable[FrameType]) -> str:
-    """The id of the session that one of these frames, if it is of ours, works for; empty if none does."""
+    """The id of the session that one of these frames works for; empty if none does."""
     for frame in frames:
-        for value in _locals_of(frame).values() if _is_glottis(_module(frame)) else ():
+        for value in list(frame.f_locals.values()):
             if session_id := _session_id(value):
                 return session_id
     return ""
-
-
-def _locals_of(frame: FrameType) -> dict[str, object]:
-    """Local variables of trio's code or of ours, neither of which asks Python for them.
-
-    Before Python 3.13 (PEP 667) a frame keeps the copy that is made for this: that of trio's loop would hold for ever
-    what has long ended.
-    """
-    copy = frame.f_locals
-    found = dict(copy)
-    if frame.f_code.co_flags & CO_OPTIMIZED and sys.version_info < (3, 13):
-        copy.clear()
-    return found
 
 
 def _session_id(value: object) -> str:
