@@ -10,13 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Final, cast
+from typing import Final
 
 import trio
 from glottis.config.memory import MIB
-from glottis.server.gateway import Gateway
 from support.command import open_command
+from support.gateway import gateway_at
 from support.phone import Exchange, Phone, open_exchange
 
 LIMIT: Final = 256 * MIB
@@ -43,26 +42,27 @@ agent = "echo"
 """
 
 
-async def main() -> None:
-    """One line."""
+async def main() -> int:
+    """One line; 1 if nobody was refused."""
     with tempfile.TemporaryDirectory() as folder, _limited() as group:
         config = Path(folder) / "glottis.toml"
         config.write_text(_CONFIG)
         enter = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$0" "$@"')
         async with open_command("serve", "--config", config, prefix=enter, patience=PATIENCE) as command:
             serving = await command.wait_for(r"glottis serves (http://\S+) with")
-            async with open_exchange(cast(Gateway, SimpleNamespace(url=serving[1]))) as exchange:
+            async with open_exchange(gateway_at(serving[1])) as exchange:
                 phones, refusal = await _call_until_refused(exchange)
                 async with trio.open_nursery() as nursery:
                     for phone in phones:
                         nursery.start_soon(phone.hear, FRAMES)
                 most = int(_file(group, "memory.peak", "memory.max_usage_in_bytes").read_text())
-                print(f"{len(phones)} calls, then: {refusal}; at most {most / MIB:.0f} MiB")
+                print(f"{len(phones)} calls, then: {refusal or 'nobody was refused'}; at most {most / MIB:.0f} MiB")
             command.process.terminate()
+    return int(not refusal)
 
 
 async def _call_until_refused(exchange: Exchange) -> tuple[list[Phone], str]:
-    """Those who have calls, and what the next one was told."""
+    """Those who have calls, and what the next one was told; nothing if there is room for more than ``MOST``."""
     phones: list[Phone] = []
     while len(phones) < MOST:
         reply = await exchange.post()
@@ -72,7 +72,7 @@ async def _call_until_refused(exchange: Exchange) -> tuple[list[Phone], str]:
         phone.session_id, phone.url = reply.document["sessionId"], reply.document["websocketUrl"]
         await phone.open_socket()
         await phone.negotiate()
-    return phones, "nobody was refused"
+    return phones, ""
 
 
 @contextmanager
@@ -107,4 +107,4 @@ def _file(group: Path, *names: str) -> Path:
 if __name__ == "__main__":
     if os.getuid():
         sys.exit("Run it as root, for it makes a control group.")
-    trio.run(main)
+    sys.exit(trio.run(main))

@@ -15,10 +15,11 @@ from contextlib import suppress
 
 import trio
 from support.attacks import ATTACKS, Attack
+from support.gateway import gateway_at
 from support.phone import open_exchange
 
 from benchmarks.processes import CALLERS_CORE, running
-from benchmarks.soak.ears import gateway_at, open_listeners
+from benchmarks.soak.ears import open_listeners
 from benchmarks.soak.endings import FAULTS, end_in_each_state
 from benchmarks.soak.server import serving
 from benchmarks.soak.trend import IN_1000_CALLS, IN_AN_HOUR, Growth, Sample

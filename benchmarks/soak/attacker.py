@@ -5,9 +5,8 @@ import contextlib
 
 import trio
 from support.attacks import ATTACKS, Attack
+from support.gateway import gateway_at
 from support.phone import Loopback, open_exchange
-
-from benchmarks.soak.ears import gateway_at
 
 ADDRESS = "127.0.0.2"
 """Attackers are other clients than the callers that listen."""

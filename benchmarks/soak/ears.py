@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import cast
 
 import trio
 from glottis.contracts.audio import EncodedPacket
-from glottis.server.gateway import Gateway
 from glottis.wire.rtcp import is_rtcp
+from support.gateway import gateway_at
 from support.phone import Exchange, Loopback, Phone, PhoneEndpoint, eventually, installed_codec, open_exchange
 
 from benchmarks.recording import StampedSocket
@@ -101,8 +100,3 @@ async def open_listeners(url: str, calls: int) -> AsyncIterator[Listeners]:
             phones.append(phone)
         await eventually(lambda: all(phone.ear.heard.packets > 10 for phone in phones), _SETUP)
         yield Listeners(phones)
-
-
-def gateway_at(url: str) -> Gateway:
-    """As much of a gateway as phones need."""
-    return cast(Gateway, SimpleNamespace(url=url))

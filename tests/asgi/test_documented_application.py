@@ -4,8 +4,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -13,7 +12,7 @@ import pytest
 import trio
 import uvicorn
 from glottis.server.gateway import Gateway
-from support.gateway import CONFIG, open_test_gateway
+from support.gateway import CONFIG, gateway_at, open_test_gateway
 from support.http import request
 from support.imports import import_file
 from support.markdown import Document
@@ -34,7 +33,7 @@ async def serving(app: Any) -> AsyncIterator[Gateway]:
     try:
         await eventually(lambda: server.started)
         (port,) = [sock.getsockname()[1] for one in server.servers for sock in one.sockets]
-        yield cast(Gateway, SimpleNamespace(url=f"http://127.0.0.1:{port}"))
+        yield gateway_at(f"http://127.0.0.1:{port}")
     finally:
         server.should_exit = True
         await trio.to_thread.run_sync(thread.join)

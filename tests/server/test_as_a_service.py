@@ -7,16 +7,15 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Final, cast
+from typing import Final
 
 import pytest
 import trio
-from glottis.server.gateway import Gateway
 from prometheus_client.parser import text_string_to_metric_families
 from support.collector import Collector, attributes, open_collector
 from support.command import Command, open_command
 from support.fleet import FleetProcess, configured
+from support.gateway import gateway_at
 from support.http import request
 from support.patience import PATIENCE
 from support.phone import Phone, open_exchange
@@ -73,7 +72,7 @@ async def test_a_service_serves_the_socket_it_was_given_on_all_cores_and_tells_p
         config.write_text(text + MORE.replace("ENDPOINT", collector.endpoint))
         async with activated(listener, config) as command:
             assert (len(FleetProcess(command, config).serving) or 1) == CORES
-            async with open_exchange(cast(Gateway, SimpleNamespace(url=url))) as exchange:
+            async with open_exchange(gateway_at(url)) as exchange:
                 phones = [await exchange.call() for _ in range(CORES)]
                 for phone in phones:
                     await phone.hear()

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 import trio
@@ -21,7 +19,7 @@ from glottis.server.gateway import Gateway
 from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.signaling.messages import Bye
-from support.gateway import CONFIG
+from support.gateway import CONFIG, gateway_at
 from support.http import Reply, request
 from support.installed import installed_plugins
 from support.memory import MemoryNetwork, open_memory_exchange, open_memory_gateway
@@ -142,11 +140,6 @@ async def open_serving(
         async with open_exchange(gateway_at(SERVING.findall(caplog.text)[-1])) as exchange:
             yield exchange, ended
         nursery.cancel_scope.cancel()
-
-
-def gateway_at(url: str) -> Gateway:
-    """As much of a gateway as phones need."""
-    return cast(Gateway, SimpleNamespace(url=url))
 
 
 @pytest.mark.slow

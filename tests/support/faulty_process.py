@@ -12,15 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import trio
-from glottis.server.gateway import Gateway
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 
 from support.command import GLOTTIS
 from support.faults import FAULTY_CONFIG, Fault, Faulty, fault_named
+from support.gateway import gateway_at
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 
@@ -138,7 +137,7 @@ async def open_faulty_process(directory: Path, server: str = "shutdown_grace = 0
             )
             found = SERVING.search(process.log)
             assert found, process.log
-            gateway = cast(Gateway, SimpleNamespace(url=found[1]))
+            gateway = gateway_at(found[1])
             async with open_exchange(gateway) as process.exchange:
                 yield process
         finally:

@@ -7,13 +7,12 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Final, cast
+from typing import Final
 
 from glottis.server.fleet.environment import VARIABLE
-from glottis.server.gateway import Gateway
 
 from support.command import Command, open_command
+from support.gateway import gateway_at
 from support.http import Reply, request
 from support.patience import PROCESS_PATIENCE
 from support.phone import Exchange, Phone, eventually, open_exchange
@@ -144,7 +143,7 @@ async def open_fleet(
         fleet = FleetProcess(command, config)
         try:
             serving = await command.wait_for(r"glottis serves (http://\S+) with")
-            gateway = cast(Gateway, SimpleNamespace(url=serving[1]))
+            gateway = gateway_at(serving[1])
             async with open_exchange(gateway) as fleet.exchange:
                 yield fleet
         finally:

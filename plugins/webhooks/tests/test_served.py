@@ -6,15 +6,13 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import pytest
 import trio
-from glottis.server.gateway import Gateway
 from support.collector import Collector, open_collector
 from support.command import open_command
-from support.gateway import CONFIG
+from support.gateway import CONFIG, gateway_at
 from support.phone import open_exchange
 
 FULL_DISK: Final = """
@@ -69,7 +67,7 @@ async def test_neither_a_full_disk_nor_an_endpoint_that_hangs_or_redirects_costs
         config.write_text(configured(endpoint, tmp_path))
         async with open_command("serve", "--config", config, prefix=[sys.executable, "-c", FULL_DISK]) as command:
             serving = await command.wait_for(r"glottis serves (http://\S+) with")
-            async with open_exchange(cast(Gateway, SimpleNamespace(url=serving[1]))) as exchange:
+            async with open_exchange(gateway_at(serving[1])) as exchange:
                 first = await exchange.call()
                 await first.hear()
                 await command.wait_for(r"log\.file: \S+ takes no log: File too large")
