@@ -150,6 +150,27 @@ def test_missed_ticks_are_made_up_for(make_sender: MakeSender) -> None:
     assert len(tick(sender, 0.10)) == 1
 
 
+@given(
+    st.sampled_from([-0.01, -0.005, 0.0, 0.005]),
+    st.dictionaries(st.integers(2, 30), st.floats(0.0, 0.09), max_size=6),
+)
+@settings(max_examples=examples(100), deadline=None)
+def test_what_makes_up_for_late_ticks_is_no_earlier_than_all_else(
+    make_sender: MakeSender, phase: float, late: dict[int, float]
+) -> None:
+    """A listener takes the earliest packet for what the path takes. Of the ticks that are missed one comes."""
+    sender = make_sender()
+    sender.write(bytes(320 * 60))
+    first = tick(sender, 0.0)[0].timestamp
+    now, transits = 0.0, []
+    for index in range(1, 40):
+        if (regular := 0.02 * index + phase) > now:
+            now = regular + late.get(index, 0.0)
+            transits += [now - (packet.timestamp - first) / 8000 for packet in tick(sender, now)]
+    assert min(transits) >= min(phase, 0.0) - 0.0011
+    assert transits[-1] == pytest.approx(phase)
+
+
 def test_long_stall_becomes_a_gap_instead_of_a_burst(make_sender: MakeSender) -> None:
     sender = make_sender()
     sender.write(bytes(320 * 20))
