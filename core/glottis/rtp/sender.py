@@ -17,8 +17,10 @@ from glottis.rtp.tones import Tone, ToneStep, ToneWriter
 SPURT_GRACE: Final = 0.01
 """Seconds that a packet may be overdue when a tick finds the queue empty: the first such tick does not end the talk
 spurt, so audio that comes a little late goes on without a break in its timestamps; the second one does."""
+PHASE_CREEP: Final = 0.0001
+"""Seconds for each tick: what regular ticks were is forgotten as slowly."""
 EVENNESS: Final = 0.001
-"""Seconds by which regular ticks may differ, and all packets of a tick be in time."""
+"""Seconds by which regular ticks may differ."""
 MAX_CATCH_UP: Final = 0.1
 """Seconds; what a longer stall has held up goes out after a gap, not as a burst, which the listener would discard."""
 MAX_RELAYED_GAP: Final = 1.0
@@ -69,7 +71,7 @@ class AudioSender(OutgoingStream):
         self.has_moved_on = False
         """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
         self.is_idle = False
-        """Whether there was nothing in the last tick that could have gone out."""
+        """Whether there was nothing, or nothing more, in the last tick that could have gone out."""
         self.writer = writer
         """May be replaced by another one of the same codec."""
         self._codec = codec
@@ -83,12 +85,8 @@ class AudioSender(OutgoingStream):
         self._queued_units = self._spurt_units = 0
         self._due = 0.0
         """When the next packet is due, on the clock of ``now``."""
-        self._head: float
-        """Seconds before it was due that the earliest packet of the talk spurt has left: so early are regular ticks.
-
-        What makes up for a late one is no earlier. To a listener the earliest packet shows what the path takes, and
-        all those after it would be late (RFC 3550 §6.4.1 has such an estimate).
-        """
+        self._phase = 0.0
+        """How late the first packet of a regular tick leaves, which may be below zero: the least of late."""
         self._talking = False
         self._relayed_until: int | None = None
 
@@ -98,7 +96,7 @@ class AudioSender(OutgoingStream):
         # About half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none:
         # not just half of it, since spurts begin whole slots of the wheel off the ticks.
         self._slack = self._tick - 0.4 * min(seconds, self._tick)
-        self._head = self._least_head = max(0.0, self._tick - seconds) + EVENNESS
+        self._spread = max(0.0, self._tick - seconds) + EVENNESS
         self._frame_units = round(self.clock_rate * seconds)
         self._framer = Framer(self._sample_rate, seconds)
 
@@ -221,23 +219,31 @@ class AudioSender(OutgoingStream):
             if self._talking and now - self._due >= SPURT_GRACE:
                 self._talking = False
             return self._fill(now) if self.fills or self.pauses is not None else []
-        if not self._talking:
-            self._begin_spurt(now)
-        elif now - self._due > MAX_CATCH_UP:
-            self._skip(now)
+        late = now - self._due
+        if not self._talking or late > MAX_CATCH_UP:
+            if self._talking:
+                self._skip(now)
+            else:
+                self._begin_spurt(now)
+            late = now - self._due
+        if late < -self._slack:
+            return []
+        # What makes up for a late tick leaves no earlier than in regular ones: a listener takes the earliest packet for
+        # what the path takes, and would find all after it late.
+        regular = self._phase + PHASE_CREEP
+        self._phase = regular = late if late < regular else regular
+        regular -= self._spread
         packets = []
-        latest = now + self._slack
-        while self._due <= latest and (self._queue or self._rest_is_overdue()):
-            item = self._queue.popleft()
-            if (late := now - self._due) > 0.0:
+        while late >= regular and (self._queue or self._rest_is_overdue()):
+            item = self._queue.pop(0)
+            if late > 0.0:
                 self.total_lateness += late
-            elif -late > self._head:
-                self._head = -late
-            latest = now + self._head
             if isinstance(item, ToneStep):
                 packets += self._tone_packets(item, now)
             elif (packet := self._next_packet(item, now)) is not None:
                 packets.append(packet)
+            late = now - self._due
+        self.is_idle = late >= regular
         if packets:
             self.last_sent_at = now
         return packets
@@ -299,7 +305,7 @@ class AudioSender(OutgoingStream):
             self._timestamp = (self._timestamp + silent_frames * self._frame_units) & 0xFFFFFFFF
         self._started = self._marker = True
         self._due = now - self._head_start
-        self._head = self._least_head
+        self._phase = 0.0
         self._relayed_until = None
 
     def _next_packet(self, item: bytes | EncodedPacket, now: float) -> bytes | None:
