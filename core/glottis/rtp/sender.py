@@ -213,7 +213,7 @@ class AudioSender(OutgoingStream):
 
         A partial frame is padded with silence after a tick in which nothing was written to complete it.
         """
-        self.has_moved_on = self.is_idle = False
+        self.has_moved_on = False
         if not self._queue and not self._framer.rest:
             self.is_idle = not self._talking or self._due <= now + self._slack  # else nothing was due in this tick
             if self._talking and now - self._due >= SPURT_GRACE:
@@ -227,6 +227,7 @@ class AudioSender(OutgoingStream):
                 self._begin_spurt(now)
             late = now - self._due
         if late < -self._slack:
+            self.is_idle = False
             return []
         # What makes up for a late tick leaves no earlier than in regular ones: a listener takes the earliest packet for
         # what the path takes, and would find all after it late.
