@@ -171,6 +171,22 @@ def test_what_makes_up_for_late_ticks_is_no_earlier_than_all_else(
     assert transits[-1] == pytest.approx(phase)
 
 
+def test_who_says_one_packet_at_a_time_is_in_time_again_after_a_late_tick(make_sender: MakeSender) -> None:
+    sender = make_sender()
+    sender.write(bytes(320))
+
+    def turn(now: float) -> list[tuple[float, RtpPacket]]:
+        sent = [(now, packet) for packet in tick(sender, now)]
+        if sent:
+            sender.write(bytes(320))
+        return sent + turn(now) if sender.is_overdue else sent
+
+    sent = [each for now in (0.0, 0.02, 0.095, 0.1, 0.12) for each in turn(now)]
+    first = sent[0][1].timestamp
+    transits = [round(1000 * now - (packet.timestamp - first) / 8) for now, packet in sent]
+    assert transits == [0, 0, 55, 35, 15, 0, 0]
+
+
 def test_long_stall_becomes_a_gap_instead_of_a_burst(make_sender: MakeSender) -> None:
     sender = make_sender()
     sender.write(bytes(320 * 20))

@@ -149,6 +149,7 @@ class AudioSender(OutgoingStream):
         self.last_sent_at, self.total_lateness = before.last_sent_at, before.total_lateness
         self.is_idle = before.is_idle
         self._due, self._started, self._talking = before._due, before._started, before._talking
+        self._phase = before._phase
         elapsed = (before._timestamp - before._first_timestamp & 0xFFFFFFFF) / before.clock_rate
         self._timestamp = before._timestamp
         self._first_timestamp = self._timestamp - round(elapsed * self.clock_rate) & 0xFFFFFFFF
