@@ -105,7 +105,7 @@ HANDSHAKE = b"GET /api/plugins/shelf/%s HTTP/1.1\r\nHost: a\r\nConnection: Upgra
         (b"GET / HTTP/1.1\r\n\r\n", "BAD_REQUEST", False),  # no host
         (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "METHOD_NOT_ALLOWED", True),
         (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", "BODY_TOO_LARGE", True),
-        (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\n\r\n", "LENGTH_REQUIRED", True),
+        (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\n\r\n", "METHOD_NOT_ALLOWED", True),
         (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", "BAD_REQUEST", True),
         (b"GET /api/plugins/shelf/?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n", "BAD_REQUEST", True),
         (b"GET /api/plugins/shelf/" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", "BAD_REQUEST", True),

@@ -163,7 +163,6 @@ MALFORMED = {
     ),
     "bad chunk": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     "unknown coding": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
-    "no length": (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 411),
     "large body": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", 413),
     "huge length": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 413),
     "large chunks": (
@@ -209,6 +208,18 @@ async def test_malformed_request_is_refused_and_others_are_served(
     assert reply.headers["connection"] == "close"
     assert (await other.request("GET", "/other")).status == 200
     assert [request.path for request in site.requests] == ["/other"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_without_a_length_there_is_no_body_and_what_follows_is_no_other_request(
+    version: str, site: Site, connect: Connect
+) -> None:
+    client = connect(site.server())
+    await client.send(f"POST /hangup HTTP/{version}\r\nHost: a\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+    reply = await client.reply()
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+    assert await client.closed()
+    assert [(request.path, request.body) for request in site.requests] == [("/hangup", b"")]
 
 
 @pytest.mark.parametrize(("excess", "status"), [(0, 200), (1, 431), (3000, 431)])

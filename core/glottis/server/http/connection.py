@@ -326,7 +326,7 @@ class HttpConnection:
         ]
         if response.status not in _WITHOUT_CONTENT and response.pieces is None:
             headers.append(("content-length", str(len(response.body))))
-        if self._draining or self._http.their_state in _NOT_READ_TO_THE_END:
+        if self._draining or self._receiver.is_unframed or self._http.their_state in _NOT_READ_TO_THE_END:
             headers.append(("connection", "close"))
         return headers
 

@@ -34,6 +34,8 @@ class RequestReceiver:
         self._limits = limits
         self._turns = turns
         self._received = 0
+        self.is_unframed = False
+        """Whether a body may follow whose length nobody has told: what comes behind the head is no other request."""
         self._keeps = keeps
         self._kept: bytearray | None = None
         """What has come since the request began, as long as somebody may ask for it."""
@@ -91,8 +93,9 @@ class RequestReceiver:
         length = request.headers.get("content-length")
         if length is not None and int(length) > self._limits.max_body_bytes:
             raise self._too_large()
-        if length is None and "transfer-encoding" not in request.headers and request.method in _METHODS_WITH_BODY:
-            raise Problem(411, "LENGTH_REQUIRED", "Send a Content-Length.")
+        # Without either there is no body (RFC 9112 §6.3); curl says so of a POST that has none.
+        is_told = length is not None or "transfer-encoding" in request.headers
+        self.is_unframed = not is_told and request.method in _METHODS_WITH_BODY
 
     async def _receive_data(self) -> bytes:
         body = bytearray()
