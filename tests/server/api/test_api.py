@@ -226,6 +226,14 @@ async def test_unknown_path_is_not_found(path: str, serve: Any) -> None:
     assert problem(await serve().request("GET", path)) == (404, "NOT_FOUND")
 
 
+async def test_slash_too_many_is_told_as_such(serve: Any) -> None:
+    for path in ("/demo.js/", f"{INITIATE}//"):
+        reply = await serve().request("GET", path)
+        assert json.loads(reply.body)["detail"] == "Leave out the slash at the end of the path."
+    reply = await serve().request("GET", "/" * 8000)
+    assert json.loads(reply.body)["detail"] == "Use a path that the gateway serves."
+
+
 async def test_page_is_served_with_validator_and_safe_headers(serve: Any) -> None:
     client = serve()
     reply = await client.request("GET", "/?x=1")
@@ -266,9 +274,18 @@ async def test_websocket_of_another_page_is_refused_before_the_handshake(
     assert (await serve().upgrade("/ws/session/s-1/webrtc?token=t", **fields)).status == status
 
 
-@pytest.mark.parametrize("path", ["/", "/ws", "/ws/session/s-1/sip?token=t"])
-async def test_websocket_that_is_no_sessions_is_not_found(path: str, serve: Any) -> None:
-    assert (await serve().upgrade(path)).status == 404
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/", "Use GET; no WebSocket is taken at this path."),
+        (INITIATE, "Use POST; no WebSocket is taken at this path."),
+        ("/ws", "Use a path that the gateway serves."),
+        ("/ws/session/s-1/sip?token=t", "Use a path that the gateway serves."),
+    ],
+)
+async def test_websocket_that_is_no_sessions_is_not_found(path: str, detail: str, serve: Any) -> None:
+    reply = await serve().upgrade(path)
+    assert (reply.status, json.loads(reply.body)["detail"]) == (404, detail)
 
 
 async def test_each_refusal_leaves_a_line_in_the_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:

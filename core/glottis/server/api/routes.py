@@ -134,7 +134,7 @@ class Api:
         except Problem as problem:
             return problem.response()
         except Malformed:
-            return _not_found().response()
+            return self._no_websocket(request.path).response()
         return None
 
     async def _dispatch(self, request: Request) -> Response:
@@ -166,7 +166,20 @@ class Api:
             return handlers
         if path.startswith(_SESSION_PATHS) or self._plugin_routes.has_socket(path):
             return {"GET": _upgrade_required}
-        raise _not_found()
+        raise self._not_found(path)
+
+    def _not_found(self, path: str) -> Problem:
+        """Says so where one slash is too many, which happens to who copies an URL."""
+        without_slash = path.rstrip("/")
+        if without_slash not in ("", path) and self._is_served(without_slash):
+            return _problem_404("Leave out the slash at the end of the path.")
+        return _problem_404("Use a path that the gateway serves.")
+
+    def _no_websocket(self, path: str) -> Problem:
+        """Of clients whose protocol comes by WebSockets elsewhere."""
+        if path.startswith(_SESSION_PATHS) or not self._is_served(path):
+            return self._not_found(path)
+        return _problem_404(f"Use {' or '.join(self._handlers(path))}; no WebSocket is taken at this path.")
 
 
 async def _upgrade_required(request: Request) -> Response:
@@ -176,5 +189,5 @@ async def _upgrade_required(request: Request) -> Response:
     raise Problem(426, "UPGRADE_REQUIRED", detail, upgrade, logged=hint)
 
 
-def _not_found() -> Problem:
-    return Problem(404, "NOT_FOUND", "Use a path that the gateway serves.")
+def _problem_404(detail: str) -> Problem:
+    return Problem(404, "NOT_FOUND", detail)
