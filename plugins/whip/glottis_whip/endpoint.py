@@ -86,7 +86,7 @@ class Endpoint:
             _check_media_type(request, MEDIA_TYPE, "accept-patch")
             fragment = _fragment_in(request.body)
             restarts = bool(fragment.ufrag) and fragment.ufrag != negotiation.offer.first("ice-ufrag")
-            _check_match(request, negotiation.entity_tag, restarts=restarts)
+            _check_match(request, negotiation.entity_tag)
             response = await self._restart(call, negotiation, fragment) if restarts else RouteResponse(204)
             _add_candidates(call, fragment)
         except DoorRefused as refused:
@@ -148,13 +148,16 @@ def _fragment_in(body: bytes) -> Fragment:
         raise DoorRefused(400, error.code, f"Correct the fragment: {error}.") from None
 
 
-def _check_match(request: RouteRequest, entity_tag: str, *, restarts: bool) -> None:
-    """Candidates are for the generation that they name, and a restart is for whichever there is (§4.3.1)."""
+def _check_match(request: RouteRequest, entity_tag: str) -> None:
+    """Candidates are for the generation that they name, and ``*`` is whichever there is (§4.3.1, RFC 9110 §13.1.1).
+
+    A restart comes with the latter; so do the candidates of some clients, whose fragment has credentials all the same.
+    """
     wanted = request.headers.get("if-match")
     if wanted is None:
         raise DoorRefused(428, "PRECONDITION_REQUIRED", "Send If-Match with the ETag of the session, or * to restart.")
     tags = [tag.strip() for tag in wanted.split(",")]
-    if entity_tag not in tags and not (restarts and tags == ["*"]):
+    if entity_tag not in tags and tags != ["*"]:
         raise DoorRefused(412, "PRECONDITION_FAILED", "ICE has been restarted since; use the ETag that came with that.")
 
 

@@ -78,8 +78,8 @@ class Description:
 
     @classmethod
     def of(cls, sdp: str) -> "Description":
-        """That one."""
-        return cls(tuple(sdp.splitlines()))
+        """That one. Its lines end as RFC 8866 §9 has it, and not where ``splitlines`` sees ends, too."""
+        return cls(tuple(text for line in sdp.split("\n") if (text := line.strip(" \t\r"))))
 
     def first(self, name: str) -> str:
         """The value of the first attribute of this name; empty if there is none."""
@@ -88,14 +88,15 @@ class Description:
 
     @property
     def sent(self) -> tuple[list[str], list[str]]:
-        """Kinds of the tracks that are sent, and the streams that they name."""
+        """Kinds of the tracks that are sent, and the streams that they name: ``-`` is none (RFC 8830 §2)."""
         kinds, streams = [], []
         for section in self._sections():
-            kind = section[0].removeprefix("m=").partition(" ")[0]
-            if kind in _KINDS and not any(line in _RECEIVING for line in section):
+            kind, port, *_ = [*section[0].removeprefix("m=").split(" "), ""]
+            is_stopped = port == "0" and "a=bundle-only" not in section
+            if kind in _KINDS and not is_stopped and not any(line in _RECEIVING for line in section):
                 kinds.append(kind)
                 streams += [line[len("a=msid:") :].partition(" ")[0] for line in section if line.startswith("a=msid:")]
-        return kinds, streams
+        return kinds, [stream for stream in streams if stream != "-"]
 
     def _sections(self) -> Iterator[Sequence[str]]:
         starts = [index for index, line in enumerate(self.lines) if line.startswith("m=")]

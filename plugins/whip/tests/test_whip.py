@@ -83,8 +83,10 @@ async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchan
     text = f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
     text += "a=candidate:1 1 udp 2130706431 192.0.2.77 7777 typ host\r\na=end-of-candidates\r\n"
     assert (await client.patch(text)).status == 428
-    assert (await client.patch(text, if_match='"of-before"')).status == 412
-    assert (await client.patch(text, if_match="*")).status == 412
+    for other in ('"of-before"', f"W/{client.entity_tag}", client.entity_tag.strip('"'), '"x", *', ""):
+        assert (await client.patch(text, if_match=other)).status == 412, other
+    first = text.replace("192.0.2.77", "192.0.2.79").replace("a=end-of-candidates\r\n", "")
+    assert (await client.patch(first, if_match="*")).status == 204  # as pages of MediaMTX have it
     odd = ["1 1 tcp 1 192.0.2.78 9 typ host tcptype active", "1 1 udp 1 here.local 9 typ host", "1 1 x", "", "1 " * 99]
     more = "".join(f"a=candidate:{candidate}\r\n" for candidate in odd)
     added = await client.patch(more + text, if_match=f'"x", {client.entity_tag}')
@@ -93,6 +95,7 @@ async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchan
     page = await exchange.gateway.sessions.explain(session.info.session_id, session.info.principal)
     assert page is not None
     assert "192.0.2.77" in page
+    assert "192.0.2.79" in page
 
 
 async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange, autojump_clock: Clock) -> None:
@@ -176,6 +179,9 @@ async def test_endpoint_and_session_are_for_bearers_of_tokens(tmp_path: Path, au
         ("m=audio 9 X 0\r\nm=audio 9 X 0", 422),
         ("m=audio 9 X 0\r\na=msid:a b\r\nm=video 9 X 0\r\na=msid:c d", 422),
         ("m=audio 9 X 0\r\na=msid:a b\r\nm=audio 9 X 0\r\na=recvonly\r\nm=video 9 X 0\r\na=msid:a d", 400),
+        ("m=audio 9 X 0\r\na=msid:a b\r\nm=video 9 X 0\r\na=msid:- d", 400),
+        ("m=audio 0 X 0\r\nm=audio 9 X 0\r\na=msid:a b\r\nm=audio 9 X 0\r\na=recvonly \t", 400),
+        ("m=audio 9 X 0\r\nm=audio 0 X 0\r\na=bundle-only", 422),
     ],
 )
 async def test_one_track_of_a_kind_is_taken(
@@ -253,6 +259,11 @@ def test_versions_that_are_no_number_of_64_bits_are_left_alone() -> None:
     for version, restarted in (("7", "8"), ("9" * 5000, "9" * 5000), ("x", "x")):
         offer = Description.of(f"v=0\r\no=- 1 {version} IN IP4 0.0.0.0\r\n")
         assert f"o=- 1 {restarted} IN" in offer.restarted(Fragment("abcd", "secret"))
+
+
+def test_lines_end_where_sdp_has_them_end() -> None:
+    offer = Description.of("v=0\r\no=- 1 2 IN IP4 0.0.0.0\n s=A\u2028B\x85 \r\n\r\n")
+    assert offer.restarted(Fragment("abcd", "secret")) == "v=0\r\no=- 1 3 IN IP4 0.0.0.0\r\ns=A\u2028B\x85\r\n"
 
 
 class Bell:
