@@ -16,6 +16,7 @@ from support.phone import CONNECTED, Exchange, Phone, eventually
 from support.plugins import TestPlugin
 from support.talking import Mind, Mouth, settings
 
+FORM = "multipart/form-data; boundary=----WebKitFormBoundaryx"
 CLOCK = {"type": "function", "name": "clock", "description": "The time.", "parameters": {"type": "object"}}
 
 
@@ -45,6 +46,16 @@ class Client:
         reply = await self.ask(path, self.offer().encode(), "application/sdp", key)
         self.location = reply.headers.get("location", "").removeprefix("/v1/realtime")
         return reply
+
+    async def post_form(self, model: str = "", **parts: bytes) -> Reply:
+        """An offer, and further parts of a form after it."""
+        boundary = FORM.partition("=")[2].encode()
+        form = b"".join(
+            b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (boundary, name.encode(), value)
+            for name, value in {"sdp": self.offer().encode(), **parts}.items()
+        )
+        path = f"/calls?model={model}" if model else "/calls"
+        return await self.ask(path, form + b"--%b--\r\n" % boundary, FORM)
 
     async def take(self, answer: str) -> None:
         self.phone.peer.accept_answer_untrusted(answer, trio.current_time())

@@ -89,7 +89,7 @@ class TwilioDoor:
         principal = self._principal_of(request)
         start = await _begun(socket)
         call = await _called(request, start, principal)
-        await _Stream(start.stream_sid, call, socket).run()
+        await _Stream(start.stream_sid or "", call, socket).run()
 
     def _principal_of(self, request: RouteRequest) -> Principal:
         """Raises ``DoorRefused``."""
@@ -136,8 +136,12 @@ async def _called(request: RouteRequest, start: Start, principal: Principal) -> 
         "campaignId": request.parameters["campaign_id"],
         "transportType": "WebSocket",
         "audioConfig": _AUDIO,
-        "dynamicVariables": start.custom_parameters,
-        "metadata": {"callSid": start.call_sid, "streamSid": start.stream_sid, "accountSid": start.account_sid},
+        "dynamicVariables": start.custom_parameters or {},
+        "metadata": {
+            "callSid": start.call_sid,
+            "streamSid": start.stream_sid or "",
+            "accountSid": start.account_sid or "",
+        },
     }
     return await request.door.call(wanted, principal=principal)
 

@@ -72,9 +72,9 @@ class Start(msgspec.Struct, rename="camel"):
 
     call_sid: str
     media_format: Format
-    stream_sid: str = ""
-    account_sid: str = ""
-    custom_parameters: Mapping[str, str] = _NONE
+    stream_sid: str | None = ""
+    account_sid: str | None = ""
+    custom_parameters: Mapping[str, str] | None = _NONE
 
 
 class Key(msgspec.Struct):
@@ -87,7 +87,7 @@ class Heard(msgspec.Struct, rename="camel"):
     """What a provider tells: ``start``, ``media``, ``dtmf``, ``mark`` or ``stop``; other events are skipped."""
 
     event: str
-    stream_sid: str = ""
+    stream_sid: str | None = ""
     start: Start | None = None
     media: Media | None = None
     dtmf: Key | None = None

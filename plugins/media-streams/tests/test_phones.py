@@ -235,6 +235,17 @@ async def test_what_is_not_needed_is_skipped(reader: Reader, exchange: Exchange,
         assert set(reader.keys) == {"1"}
 
 
+async def test_what_a_provider_has_nothing_to_say_of_may_be_null(exchange: Exchange, autojump_clock: Clock) -> None:
+    async with attached(exchange) as provider:
+        start = provider.told.start({})
+        start["start"] |= {"accountSid": None, "customParameters": None, "streamSid": None}
+        await provider.say(CONNECTED, start)
+        await eventually(lambda: len(exchange.gateway.sessions))
+        (session,) = exchange.gateway.sessions
+        assert session.info.metadata == {"callSid": "CA1", "streamSid": "MZ1", "accountSid": ""}
+        assert session.info.dynamic_variables == {}
+
+
 @pytest.mark.parametrize(
     ("path", "config", "code", "reason"),
     [

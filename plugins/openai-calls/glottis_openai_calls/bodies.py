@@ -18,7 +18,13 @@ MAX_SESSION_VALUES: Final = 1500
 _BOUNDARY: Final = re.compile(
     r"""multipart/form-data\s*;.{0,200}?\bboundary="?([-0-9A-Za-z'()+_,./:=? ]{1,70})""", re.I
 )
-_NAME: Final = re.compile(rb"""content-disposition: *form-data *;.{0,100}?\bname="?(\w{1,32})""", re.I)
+_FORM: Final = "multipart/form-data"
+_NAME: Final = re.compile(
+    rb"""content-disposition:[ ]*form-data
+    (?:[ ]*;[ ]*(?!name=)[-\w*]{1,32}=(?:"[^"]{0,300}"|[^;"]{0,300})){0,4}  # filename and others
+    [ ]*;[ ]*name="?(\w{1,32})""",
+    re.I | re.X,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,13 @@ def parse_wish_untrusted(media_type: str, body: bytes) -> Wish:
     """
     boundary = _BOUNDARY.match(media_type[:512])
     if boundary is None:
+        if media_type.lower().startswith(_FORM):
+            raise Malformed("Content-Type: expected the boundary of the form; leave that header to what makes the form")
         return Wish(_text_untrusted(body))
     parts = dict(_parts_untrusted(boundary[1].strip().encode(), body))
     if "sdp" not in parts:
         raise Malformed("sdp: expected a part of this name")
-    session = parse_object_untrusted(parts.get("session", b"{}"))
+    session = _whatever_was_sent_untrusted(parts.get("session", b""))
     if wrong := wrong_with_session(session):
         raise Malformed(wrong)
     return Wish(_text_untrusted(parts["sdp"]), session)
@@ -62,9 +70,9 @@ def wrong_with_session(value: object) -> str:
     """What is, in a session as clients describe it; empty if it can be used."""
     if not isinstance(value, dict):
         return "session: expected an object"
-    if value.get("type", "realtime") != "realtime":
+    if value.get("type") not in (None, "realtime"):
         return "session.type: expected realtime"
-    if not isinstance(value.get("model", ""), str):
+    if not isinstance(value.get("model"), str | None):
         return "session.model: expected a string"
     encoded = msgspec.json.encode(value)
     if len(encoded) > MAX_SESSION_BYTES:
@@ -84,13 +92,14 @@ class SecretWish:
 
 def parse_secret_wish_untrusted(body: bytes, longest: int) -> SecretWish:
     """The body of a request for a key, which may be empty. Raises ``Malformed``."""
-    wanted = parse_object_untrusted(body or b"{}")
-    session, after = wanted.get("session", {}), wanted.get("expires_after")
+    wanted = _whatever_was_sent_untrusted(body)
+    session, after = (wanted.get(name) for name in ("session", "expires_after"))
+    session = {} if session is None else session
     if wrong := wrong_with_session(session):
         raise Malformed(wrong)
-    if after is None:
+    seconds = after.get("seconds") if isinstance(after, dict) else after
+    if seconds is None:
         return SecretWish(session, min(600, longest))
-    seconds = after.get("seconds", 600) if isinstance(after, dict) else None
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 10 <= seconds <= longest:
         raise Malformed(f"expires_after.seconds: expected a number from 10 to {longest}")
     return SecretWish(session, seconds)
@@ -98,10 +107,15 @@ def parse_secret_wish_untrusted(body: bytes, longest: int) -> SecretWish:
 
 def parse_preview_wish_untrusted(body: bytes, longest: int) -> SecretWish:
     """The same of a client of the API's preview, which sends the session alone. Raises ``Malformed``."""
-    session = parse_object_untrusted(body or b"{}")
+    session = _whatever_was_sent_untrusted(body)
     if wrong := wrong_with_session(session):
         raise Malformed(wrong)
     return SecretWish(session, min(600, longest))
+
+
+def _whatever_was_sent_untrusted(data: bytes) -> dict[str, Any]:
+    """A JSON object; an empty one for ``null``, and for nothing. Raises ``Malformed``."""
+    return {} if data.strip() in (b"", b"null") else parse_object_untrusted(data)
 
 
 def _text_untrusted(data: bytes) -> str:

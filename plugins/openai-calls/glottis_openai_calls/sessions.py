@@ -38,7 +38,7 @@ def merged(session: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _merged(whole: Mapping[str, Any], changes: Mapping[str, Any], inner: Sequence[str]) -> dict[str, Any]:
-    both = {**whole, **changes}
+    both = {**whole, **_said(changes)}
     for name in inner:
         before, value = whole.get(name), changes.get(name)
         if isinstance(before, dict) and isinstance(value, dict):
@@ -47,15 +47,23 @@ def _merged(whole: Mapping[str, Any], changes: Mapping[str, Any], inner: Sequenc
 
 
 def modern(session: Mapping[str, Any]) -> dict[str, Any]:
-    """A session, or a response, as clients of the API's preview have it, in the form that it has now."""
-    found = {name: value for name, value in session.items() if name not in _BEFORE and name != "modalities"}
+    """A session, or a response, as clients of the API's preview have it, in the form that it has now.
+
+    ``null`` is as good as nothing, but for the detection of turns, of which it says that there is to be none.
+    """
+    said = _said(session)
+    found = {name: value for name, value in said.items() if name not in _BEFORE and name != "modalities"}
     for name, path in _BEFORE.items():
-        if name in session:
+        if name in said:
             found = merged(found, _at(path, session[name])) if _can_take(found, path) else found
-    match session.get("modalities"):
+    match said.get("modalities"):
         case [*kinds] if "output_modalities" not in found:
             found["output_modalities"] = ["audio"] if "audio" in kinds or not kinds else ["text"]
     return found
+
+
+def _said(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None or name == "turn_detection"}
 
 
 def _at(path: Sequence[str], value: Any) -> dict[str, Any]:

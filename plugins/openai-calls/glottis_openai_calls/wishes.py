@@ -46,7 +46,7 @@ def wished_of_one(response: Mapping[str, Any]) -> dict[str, Any]:
     output = _part(response, "output")
     if (voice := _voice(output)) is not None:
         found["voice"] = voice
-    if "speed" in output:
+    if output.get("speed") is not None:
         found["pace"] = output["speed"]
     return found
 
@@ -101,7 +101,8 @@ def wrong_with_wishes(session: Mapping[str, Any], path: str = "session") -> str:
     tokens = session.get("max_output_tokens", "inf")
     if tokens != "inf" and (isinstance(tokens, bool) or not isinstance(tokens, int) or not 1 <= tokens <= 4096):
         return f"{path}.max_output_tokens: expected a number from 1 to 4096, or inf"
-    speed = _part(session, "output").get("speed", 1)
+    speed = _part(session, "output").get("speed")
+    speed = 1 if speed is None else speed
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not SLOWEST <= speed <= FASTEST:
         return f"{path}.audio.output.speed: expected a number from {SLOWEST} to {FASTEST}"
     return _wrong_with_detection(session, path) or _wrong_with_tools(session, path)
@@ -109,7 +110,7 @@ def wrong_with_wishes(session: Mapping[str, Any], path: str = "session") -> str:
 
 def _wrong_with_detection(session: Mapping[str, Any], path: str) -> str:
     detection, at = _detection(session) or {}, f"{path}.audio.input.turn_detection"
-    if detection.get("type", SERVER_VAD) not in (SERVER_VAD, SEMANTIC_VAD):
+    if detection.get("type") not in (None, SERVER_VAD, SEMANTIC_VAD):
         return f"{at}.type: expected {SERVER_VAD} or {SEMANTIC_VAD}"
     eagerness = detection.get("eagerness")
     if eagerness is not None and (not isinstance(eagerness, str) or eagerness not in EAGERNESS):

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio.testing
@@ -28,7 +29,7 @@ from glottis_openai_calls.client_secrets import MAX_BYTES, ClientSecret, ClientS
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
-from support.calls_client import CLOCK, Client, open_conversation, spoken
+from support.calls_client import CLOCK, FORM, Client, open_conversation, spoken
 from support.http import Reply, request
 from support.keys import KEY, KEYS
 from support.markdown import Document
@@ -38,7 +39,6 @@ from support.plugins import TestPlugin
 from support.talking import Ear, Mind, Mouth, settings
 
 Clock = trio.testing.MockClock
-FORM = "multipart/form-data; boundary=----WebKitFormBoundaryx"
 
 
 async def agent(call: Call) -> None:
@@ -113,13 +113,7 @@ async def test_a_call_is_made_and_hung_up(exchange: Exchange, autojump_clock: Cl
 async def test_a_form_brings_the_session_with_the_offer(exchange: Exchange, autojump_clock: Clock) -> None:
     client = Client(exchange)
     session = json.dumps({"type": "realtime", "model": "gpt", "instructions": "Be kind."})
-    parts = {"sdp": client.offer(), "session": session}
-    boundary = FORM.partition("=")[2]
-    form = "".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in parts.items()
-    )
-    reply = await client.ask("/calls", f"{form}--{boundary}--\r\n".encode(), FORM)
+    reply = await client.post_form(session=session.encode())
     assert reply.status == 201, reply.body
     await client.take(reply.body.decode())
     assert "instructions" not in (await client.told("session.created"))["session"], "nobody goes by them yet"
@@ -156,6 +150,56 @@ async def test_a_session_may_have_the_shape_of_the_preview(exchange: Exchange, a
     assert wishes.choice == "required"
     another = Client(exchange)
     assert (await another.post("?model=nobody", lent["client_secret"]["value"])).status == 201
+
+
+SDP_PART, SESSION_PART = (b'Content-Disposition: form-data; name="%b"' % name for name in (b"sdp", b"session"))
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        (SDP_PART, SESSION_PART),
+        (SDP_PART + b'; filename="offer.sdp"\r\nContent-Type: application/sdp', SESSION_PART),
+        (b"Content-Type: application/sdp\r\n" + SDP_PART, b"content-disposition:form-data;name=session"),
+        (b'CONTENT-DISPOSITION: form-data; filename="name=session"; NAME="sdp"', SESSION_PART),
+        (b'Content-Disposition: form-data; filename="; name=session"; x=y ; name=sdp', SESSION_PART),
+    ],
+)
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_parts_of_a_form_are_known_by_their_names(heads: tuple[bytes, bytes], is_reversed: bool) -> None:
+    parts = list(zip(heads, (b"v=0\r\n", b'{"model":"gpt"}'), strict=True))
+    form = b"".join(b"--x\r\n%b\r\n\r\n%b\r\n" % part for part in (parts[::-1] if is_reversed else parts))
+    for media_type in ("multipart/form-data; boundary=x", 'Multipart/Form-Data; charset=utf-8; boundary="x"'):
+        wish = parse_wish_untrusted(media_type, b"preamble\r\n%b--x--\r\nepilogue" % form)
+        assert wish == Wish("v=0\r\n", {"model": "gpt"})
+
+
+def test_form_whose_boundary_is_not_told_says_what_to_leave_out() -> None:
+    with pytest.raises(Malformed, match="leave that header to what makes the form"):
+        parse_wish_untrusted("multipart/form-data", b"--x\r\n%b\r\n\r\nv=0\r\n--x--\r\n" % SDP_PART)
+
+
+async def test_null_is_as_good_as_nothing(exchange: Exchange, autojump_clock: Clock) -> None:
+    client = Client(exchange)
+    nulls: dict[str, Any] = dict.fromkeys(("type", "instructions", "tools", "output_modalities", "modalities", "voice"))
+    nulls |= {"audio": {"input": None, "output": {"speed": None, "voice": None}}, "max_output_tokens": None}
+    wishes: list[Any] = [
+        {},
+        {"session": None, "expires_after": None},
+        {"session": nulls, "expires_after": {"anchor": "created_at", "seconds": None}},
+        {"session": {**nulls, "audio": None, "model": None}, "expires_after": {"anchor": "created_at"}},
+    ]
+    for body in (b"", b"\n", b"null", *(json.dumps(wish).encode() for wish in wishes)):
+        reply = await client.ask("/client_secrets", body)
+        assert (reply.status, reply.document["session"]["output_modalities"]) == (200, ["audio"]), body
+    assert (await client.ask("/sessions", b"null")).status == 200
+    reply = await client.post_form(model="test", session=b"null")
+    assert reply.status == 201, reply.body
+    await client.take(reply.body.decode())
+    client.say("session.update", session={**nulls, "instructions": "Be kind."})
+    client.say("session.update", session=nulls)
+    assert (await client.told("session.updated", 3))["session"]["instructions"] == "Be kind."
+    assert "error" not in client.kinds
 
 
 async def test_what_is_written_is_answered_when_an_answer_is_wanted(client: Client, autojump_clock: Clock) -> None:

@@ -29,9 +29,9 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """As RTCIceCandidateInit has it, by other names."""
+    """As RTCIceCandidateInit has it, by other names. None and an empty one are the end of them."""
 
-    candidate: str
+    candidate: str | None = None
     sdp_mid: str | None = None
     sdp_mline_index: int | None = None
 
@@ -55,7 +55,7 @@ _START: Final = msgspec.json.Decoder(_Start)
 def parse_offer_untrusted(body: bytes) -> tuple[Offer, dict[str, Any]]:
     """An offer, and what is said beside it. Raises ``Malformed``."""
     offer = _decode_untrusted(_OFFER, body)
-    return offer, _data_untrusted(offer.data)
+    return offer, _data_untrusted("requestData", offer.data)
 
 
 def parse_candidates_untrusted(body: bytes) -> Candidates:
@@ -65,7 +65,9 @@ def parse_candidates_untrusted(body: bytes) -> Candidates:
 
 def parse_start_untrusted(body: bytes) -> dict[str, Any]:
     """What the page wants the bot to know, in ``body``; there may be nothing. Raises ``Malformed``."""
-    return _data_untrusted(_decode_untrusted(_START, body or b"{}").body)
+    if body.strip() in (b"", b"null"):
+        return {}
+    return _data_untrusted("body", _decode_untrusted(_START, body).body)
 
 
 def _decode_untrusted(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
@@ -77,15 +79,15 @@ def _decode_untrusted(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
         raise Malformed(str(error)) from None
 
 
-def _data_untrusted(data: msgspec.Raw) -> dict[str, Any]:
+def _data_untrusted(name: str, data: msgspec.Raw) -> dict[str, Any]:
     text = bytes(data)
     if len(text) > MAX_DATA_BYTES:
-        raise Malformed(f"requestData: expected at most {MAX_DATA_BYTES} bytes")
+        raise Malformed(f"{name}: expected at most {MAX_DATA_BYTES} bytes")
     try:
         value = msgspec.json.decode(text, type=dict[str, Any] | None) or {}
         msgspec.json.encode(value)  # for it is to be said again
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Malformed(f"requestData: {error}") from None
+        raise Malformed(f"{name}: {error}") from None
     if not isinstance(value.get("campaignId", ""), str):
-        raise Malformed("requestData.campaignId: expected a string")
+        raise Malformed(f"{name}.campaignId: expected a string")
     return value

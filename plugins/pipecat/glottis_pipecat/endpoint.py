@@ -177,5 +177,5 @@ def _elsewhere(session_id: str, otherwise: str = "") -> RouteResponse:
 
 def _add(call: DoorCall, candidates: Candidates) -> RouteResponse:
     for one in candidates.candidates:
-        call.add_candidate(one.candidate, sdp_mid=one.sdp_mid, sdp_m_line_index=one.sdp_mline_index)
+        call.add_candidate(one.candidate or "", sdp_mid=one.sdp_mid, sdp_m_line_index=one.sdp_mline_index)
     return RouteResponse.json({"status": "success"})

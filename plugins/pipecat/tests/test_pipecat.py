@@ -190,9 +190,21 @@ async def test_a_bot_is_started_first_and_its_session_has_the_url_that_the_trans
     await client.connect(path)
     client.write("data")
     assert json.loads((await client.told("bot-llm-text"))["data"]["text"])["x"] == 1
-    candidate = {"candidate": "candidate:1 1 udp 1 10.0.0.9 9 typ host", "sdp_mid": "0", "sdp_mline_index": 0}
-    reply = await client.ask(path, {"pc_id": client.pc_id, "candidates": [candidate]}, "PATCH")
+    candidate = {"candidate": "candidate:1 1 udp 1 192.0.2.77 7777 typ host", "sdp_mid": "0", "sdp_mline_index": 0}
+    ends = [{}, {"candidate": None, "sdp_mid": None, "sdp_mline_index": None}, {"candidate": "", "sdp_mid": "0"}]
+    reply = await client.ask(path, {"pc_id": client.pc_id, "candidates": [candidate, *ends]}, "PATCH")
     assert reply.document == {"status": "success"}
+    (session,) = exchange.gateway.sessions
+    explained = await exchange.gateway.sessions.explain(session.info.session_id, session.info.principal)
+    assert explained is not None
+    assert "192.0.2.77" in explained
+
+
+async def test_who_starts_a_bot_needs_to_say_nothing(exchange: Exchange, autojump_clock: Clock) -> None:
+    for body in (b"", b" ", b"null", b"{}", b'{"body":null,"createDailyRoom":false}'):
+        assert "sessionId" in (await Client(exchange).ask("/start", body)).document
+    refused = (await Client(exchange).ask("/start", b'{"body":"Ada"}')).document
+    assert refused["detail"].startswith("Correct the request: body: ")
 
 
 async def test_a_client_offers_again_and_makes_a_new_peer_connection_of_the_same_call(

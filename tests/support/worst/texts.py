@@ -309,6 +309,11 @@ ROWS: Final[tuple[Row, ...]] = (
             "one long part": lambda size: (FORM, filled(b"x", b"--b\r\n")(size)[0]),
             "one long header": lambda size: (FORM, filled(b"x", b"--b\r\n", b"\r\n\r\n")(size)[0]),
             "blanks of a type": lambda size: ("multipart/form-data" + ";" * size, b""),
+            "an offer alone": lambda size: ("application/sdp", b"x" * size),
+            "lines that may have the name": lambda size: (
+                FORM,
+                filled(b"\r\n--b" + b'\r\ncontent-disposition:form-data;a="";b=;c="";d=;e' * 18 + b"\r\n\r\n")(size)[0],
+            ),
         },
     ),
     message(read_attribute_untrusted, {"a long value": attributes("mid")}, longest=MAX_LENGTH),
