@@ -207,6 +207,16 @@ def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_pat
                 load_config(path, {})
 
 
+@pytest.mark.parametrize("page", ["doors", "phones", "services"])
+def test_campaigns_that_are_shown_have_all_that_their_agents_need(page: str, tmp_path: Path) -> None:
+    blocks = DOCS[page].blocks_of("toml")
+    assert blocks
+    for block in blocks:
+        path = tmp_path / "glottis.toml"
+        path.write_text(block.code)
+        resolve(load_config(path, {}), installed_plugins())
+
+
 SAMPLES = [
     (document, block.code)
     for document in ALL
