@@ -12,6 +12,15 @@ from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 
+WITH_CAMERA = """
+async function withCamera(microphone) {
+    const [picture] = (await navigator.mediaDevices.getUserMedia({ video: true })).getTracks();
+    microphone.addTrack(picture);
+    return Object.assign(microphone, { getTracks: () => [picture, ...microphone.getAudioTracks()] });
+}
+"""
+"""Offers the picture first, whose section is then the one that ICE begins with."""
+
 PAGE = Document(Path(__file__).parents[2] / "docs" / "doors.md")
 
 
@@ -19,6 +28,7 @@ PAGE = Document(Path(__file__).parents[2] / "docs" / "doors.md")
     ("script", "routes", "call"),
     [
         ("whip.js", "whip", "callByWhip('URL/whip/echo', microphone)"),
+        ("whip.js", "whip", "callByWhip('URL/whip/echo', await withCamera(microphone))"),
         ("widget.js", "iqra-widget", "callLikeTheWidget('URL', 'echo', microphone)"),
     ],
 )
@@ -29,7 +39,7 @@ async def test_the_documented_page_hears_its_agent_and_hangs_up(
     config = f'{CONFIG}\n[routes]\nenabled = ["{routes}"]\n'
     async with open_test_gateway(tmp_path, config) as gateway, browser() as page:
         await page.goto(f"{gateway.url}/healthz")
-        await page.run_script((tmp_path / script).read_text())
+        await page.run_script((tmp_path / script).read_text() + WITH_CAMERA)
         with trio.fail_after(PROCESS_PATIENCE):
             await page.evaluate(
                 f"""(async () => {{
