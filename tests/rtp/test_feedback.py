@@ -23,7 +23,7 @@ from glottis.wire.rtcp import (
     parse_rtcp_untrusted,
 )
 from glottis.wire.rtp import build_rtp, parse_rtp_untrusted
-from glottis.wire.rtp_extensions import ExtensionIds, build_extensions
+from glottis.wire.rtp_extensions import ONE_BYTE_PROFILE, TWO_BYTE_PROFILE, ExtensionIds, build_extensions
 
 ALL = Feedback(nack=True, transport=True, receiver_rtt=True, reduced_size=True)
 IDS = ExtensionIds(mid=4, audio_level=1, absolute_send_time=2, transport_sequence=3)
@@ -211,6 +211,20 @@ def test_packets_carry_mid_until_it_is_known_and_level_and_transport_sequence_al
     assert [int.from_bytes(elements[3]) for elements in read] == list(range(len(read)))
     times = [int.from_bytes(elements[2]) / (1 << 18) for elements in read]  # seconds, by 6 bits and a fraction of 18
     assert [after - before for before, after in pairwise(times)] == pytest.approx([0.02] * (len(read) - 1), abs=1e-4)
+    assert statistics(pair.theirs, pair.now)["inbound-rtp"]["audioLevel"] == pytest.approx(0.3, abs=0.3)
+
+
+@pytest.mark.parametrize(("mid_id", "profile"), [(14, ONE_BYTE_PROFILE), (16, TWO_BYTE_PROFILE)])
+def test_a_stream_does_not_mix_the_two_forms_of_extensions(pair: Pair, mid_id: int, profile: int) -> None:
+    """Also when the one identifier that needs the longer form is sent no more."""
+    for session in (pair.ours, pair.theirs):
+        session.set_feedback(ALL, IDS._replace(mid=mid_id), "0", 0.0)
+    speak(pair, 6)
+    pair.run(6)
+    packets = [parse_rtp_untrusted(data) for data in pair.sent[pair.ours] if not is_rtcp(data)]
+    assert {int.from_bytes(packet.extension[:2]) for packet in packets} == {profile}
+    read = [pair.media.extensions_of(data) for data in pair.sent[pair.ours] if not is_rtcp(data)]
+    assert (read[0][mid_id], mid_id in read[-1]) == (b"0", False)
     assert statistics(pair.theirs, pair.now)["inbound-rtp"]["audioLevel"] == pytest.approx(0.3, abs=0.3)
 
 

@@ -63,6 +63,23 @@ def test_extension_that_cannot_be_used_is_left_out(line: str, vector: Vector, an
     assert audio_of(answer(offered)).extensions == ExtensionIds(mid=4, transport_sequence=3)
 
 
+@pytest.mark.parametrize(("length", "number"), [(1, 4), (16, 4), (17, None), (300, None)])
+def test_mid_that_packets_have_no_room_for_is_no_extension(
+    length: int, number: int | None, vector: Vector, answer: Answer
+) -> None:
+    """Only the description has it then, whatever its length."""
+    mid = length * "m"
+    offered = vector(CHROMIUM).replace("a=mid:0", f"a=mid:{mid}").replace("BUNDLE 0 1", f"BUNDLE {mid} 1")
+    negotiation = answer(offered)
+    assert audio_of(negotiation).extensions == ExtensionIds(mid=number, audio_level=1, transport_sequence=3)
+    assert f"a=mid:{mid}\r\n" in str(negotiation.description)
+
+
+def test_identifier_that_is_there_twice_has_its_first_meaning(vector: Vector, answer: Answer) -> None:
+    offered = vector(CHROMIUM).replace("a=extmap:4 urn", "a=extmap:1 urn")
+    assert audio_of(answer(offered)).extensions == ExtensionIds(audio_level=1, transport_sequence=3)
+
+
 @pytest.mark.parametrize("line", ["a=rtcp-xr:rcvr-rtt=all", "a=rtcp-xr:rcvr-rtt=all:10000"])
 def test_receiver_reference_times_are_agreed_on_where_they_are_offered(
     line: str, vector: Vector, answer: Answer

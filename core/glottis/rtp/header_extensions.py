@@ -91,7 +91,7 @@ class ExtensionWriter:
             elements.append((ids.transport_sequence, bytes(_NUMBER_LENGTH)))
         if ids.mid is not None and self.wants_mid:
             elements.append((ids.mid, self._mid))
-        layout = _layout_of_untrusted(build_extensions(elements), ids)
+        layout = _layout_of_untrusted(build_extensions(elements, two_byte=ids.need_two_bytes), ids)
         layouts[has_level] = layout
         return layout
 

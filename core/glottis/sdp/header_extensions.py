@@ -5,7 +5,7 @@ from typing import Final
 
 from glottis.sdp.description import Attribute
 from glottis.sdp.section import Section
-from glottis.wire.rtp_extensions import MAX_ID, ExtensionIds
+from glottis.wire.rtp_extensions import MAX_ID, MAX_ONE_BYTE_LENGTH, ExtensionIds
 
 URIS: Final = {
     "mid": "urn:ietf:params:rtp-hdrext:sdes:mid",
@@ -26,15 +26,19 @@ _RESERVED_ID: Final = 15
 def agreed_extensions(section: Section, *, with_transport_sequence: bool) -> ExtensionIds:
     """Those of the peer's ``section`` that are known here, by its numbers; other lines are skipped.
 
-    Who has transport-wide feedback needs no absolute send times. What goes one way only (``/recvonly``) is left out.
+    Who has transport-wide feedback needs no absolute send times. What goes one way only (``/recvonly``) is left out,
+    and so is a mid that packets would not have room for: it is to be short, and may be as long as a line (RFC 9143
+    §15.1).
     """
     numbers: dict[str, int] = {}
     for value in section.values("extmap")[:MAX_LINES]:
         number, _, rest = value.strip().partition(" ")
         uri = rest.strip().partition(" ")[0]
-        if uri and _is_id(number):
+        if uri and _is_id(number) and int(number) not in numbers.values():  # an id has one meaning, RFC 8285 §5
             numbers.setdefault(uri, int(number))
     ids = ExtensionIds(**{name: numbers.get(uri) for name, uri in URIS.items()})
+    if len(section.mid or "") > MAX_ONE_BYTE_LENGTH:
+        ids = ids._replace(mid=None)
     if with_transport_sequence and ids.transport_sequence is not None:
         return ids._replace(absolute_send_time=None)
     return ids._replace(transport_sequence=None)

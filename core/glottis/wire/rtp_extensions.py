@@ -27,6 +27,11 @@ class ExtensionIds(NamedTuple):
     transport_sequence: int | None = None
     """The number that transport-wide feedback refers to: draft-holmer-rmcat-transport-wide-cc-extensions-01."""
 
+    @property
+    def need_two_bytes(self) -> bool:
+        """Whether headers of one byte do not do for all: then a stream has none of them (RFC 8285 §4.1.2)."""
+        return any(number is not None and number > MAX_ONE_BYTE_ID for number in self)
+
 
 NO_EXTENSIONS: Final = ExtensionIds()
 
@@ -45,16 +50,16 @@ def find_extensions_untrusted(extension: bytes) -> dict[int, slice]:
     return {}
 
 
-def build_extensions(elements: Sequence[tuple[int, bytes]]) -> bytes:
+def build_extensions(elements: Sequence[tuple[int, bytes]], *, two_byte: bool = False) -> bytes:
     """A header extension of these, with headers of one byte if all of them allow it; nothing for none.
 
-    Identifiers are 1–255 and not 15, data is of up to 255 bytes.
+    Identifiers are 1–255 and not 15, data is of up to 255 bytes. With ``two_byte`` headers have two whatever they hold.
     """
     if not elements:
         return b""
     profile, body = ONE_BYTE_PROFILE, b""
     for number, data in elements:
-        if number > MAX_ONE_BYTE_ID or not 0 < len(data) <= MAX_ONE_BYTE_LENGTH:
+        if two_byte or number > MAX_ONE_BYTE_ID or not 0 < len(data) <= MAX_ONE_BYTE_LENGTH:
             profile = TWO_BYTE_PROFILE
             body = b"".join([bytes((number, len(data))) + data for number, data in elements])
             break
