@@ -204,6 +204,18 @@ def test_path_that_does_not_work_is_passed_over(make_call: MakeCall, make_candid
     assert call.caller.agent.selected_path == HERE
 
 
+def test_addresses_of_a_peer_are_checked_side_by_side_though_it_has_one_foundation_for_all(
+    make_call: MakeCall, make_candidate: MakeCandidate
+) -> None:
+    """As media servers have it, which are lite: no check of theirs tells which address works."""
+    call = make_call(caller={"lite": True})
+    call.exchange_parameters()
+    for host, priority in (("192.0.2.99", 2), (CALLER.host, 1)):
+        candidate = make_candidate(host, CALLER.port, priority=priority, foundation="udpcandidate")
+        call.gateway.agent.add_remote_candidates([candidate], 0.0)
+    assert call.network.run(call.is_up, seconds=0.5)
+
+
 def test_checks_are_paced_and_retransmitted_with_growing_pauses(
     make_call: MakeCall, make_candidate: MakeCandidate
 ) -> None:

@@ -163,9 +163,9 @@ def test_candidate_of_a_section_without_a_transport_is_ignored(
 USELESS = [
     "candidate:nonsense",
     "candidate:2441 1 udp 659136 fe80::1234:5678:9abc:def0%21 60720 typ host generation 0",
-    "candidate:1 1 udp 0 192.0.2.1 4000 typ host",
-    "candidate:1 1 udp 2147483648 192.0.2.1 4000 typ host",
-    "candidate:odd-one 1 udp 1 192.0.2.1 4000 typ host",
+    "candidate:1 1 udp -1 192.0.2.1 4000 typ host",
+    "candidate:1 1 udp 12345678901 192.0.2.1 4000 typ host",
+    "candidate:odd one 1 udp 1 192.0.2.1 4000 typ host",
     "candidate:1 7 udp 1 192.0.2.1 4000 typ host",
     "candidate:1 1 udp 1 192.0.2.1 0 typ host",
     "candidate:1 1 quic 1 192.0.2.1 4000 typ host",

@@ -56,6 +56,26 @@ def test_what_nobody_reads_does_not_keep_a_candidate_from_being_read(text: str) 
     assert candidate.username_fragment is None
 
 
+@pytest.mark.parametrize("foundation", ["odd-one_1", "H.1:2", "1" * 64, "candidate:1", "a=candidate:1"])
+def test_odd_foundation_does_not_keep_a_candidate_from_being_read(foundation: str) -> None:
+    """Browsers take any, so peers have any; some clients put ``candidate:`` there twice."""
+    candidate = parse_candidate_untrusted(f"candidate:{HOST.replace('1', foundation, 1)}")
+    assert (candidate.foundation, candidate.address) == (foundation, "192.0.2.2")
+
+
+@pytest.mark.parametrize("prefix", ["", "candidate:", "candidate: ", "a=candidate: "])
+def test_foundation_may_be_missing(prefix: str) -> None:
+    """Cameras leave it out, and browsers take that."""
+    candidate = parse_candidate_untrusted(f"{prefix}1 udp 2113939711 192.0.2.2 19305 typ host generation 0")
+    assert (candidate.foundation, candidate.component, candidate.address) == ("", 1, "192.0.2.2")
+    assert parse_candidate_untrusted(candidate.to_sdp()) == candidate
+
+
+@pytest.mark.parametrize(("written", "priority"), [("0", 1), ("2147483648", 2**31 - 1), ("4294967295", 2**31 - 1)])
+def test_priority_out_of_range_is_the_nearest_in_it(written: str, priority: int) -> None:
+    assert parse_candidate_untrusted(HOST.replace("2122194687", written)).priority == priority
+
+
 def test_ipv6_address_is_made_canonical() -> None:
     assert parse_candidate_untrusted("1 1 udp 5 2001:DB8:0:0::1 9 typ host").address == "2001:db8::1"
 
@@ -65,18 +85,18 @@ def test_ipv6_address_is_made_canonical() -> None:
     [
         "",
         "candidate:",
-        "candidate:candidate:" + HOST,
         "1 0 udp 5 192.0.2.2 9 typ host",
         "1 257 udp 5 192.0.2.2 9 typ host",
-        "1 1 udp 0 192.0.2.2 9 typ host",
-        "1 1 udp 2147483648 192.0.2.2 9 typ host",
+        "1 1 udp -1 192.0.2.2 9 typ host",
+        "1 1 udp 12345678901 192.0.2.2 9 typ host",
         "1 1 udp 5 192.0.2.2 65536 typ host",
         "1 1 udp 5 192.0.2.999 9 typ host",
         "1 1 udp 5 192.0.2 9 typ host",
         "1 1 udp 5 fe80::1%eth0 9 typ host",
         "1 1 udp 5 a..b 9 typ host",
         "1 1 udp ٥ 192.0.2.2 9 typ host",
-        "1_ 1 udp 5 192.0.2.2 9 typ host",
+        "é 1 udp 5 192.0.2.2 9 typ host",
+        f"{'1' * 65} 1 udp 5 192.0.2.2 9 typ host",
         "1 1 udp 5 192.0.2.2 9 host",
         HOST + "\r\n" + HOST,
         HOST + " x " + 2000 * "y",

@@ -55,8 +55,11 @@ class CandidatePair:
 
     @property
     def foundation(self) -> tuple[str, str]:
-        """Pairs that share it are likely to share their fate."""
-        return self.local.foundation, self.remote.foundation
+        """Pairs that share it are likely to share their fate.
+
+        Not those of several addresses of the peer's: some have one foundation for all, and the first may be a dead end.
+        """
+        return self.local.foundation, f"{self.remote.foundation} {self.remote.address}"
 
     @property
     def nominated(self) -> bool:

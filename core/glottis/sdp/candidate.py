@@ -27,9 +27,12 @@ TCP_DIRECTION_PREFERENCES: Final = {"active": 6, "passive": 4, "so": 2}
 DISCARD_PORT: Final = 9
 """Of active candidates, which nobody can connect to (RFC 6544 §4.5)."""
 
+MAX_PRIORITY: Final = 2**31 - 1
+"""RFC 8445 §5.1.2."""
+
 _LINE: Final = re.compile(
-    r"(?P<foundation>[A-Za-z0-9+/]{1,32})"
-    r" +(?P<component>[0-9]{1,3})"
+    r"(?:(?P<foundation>[!-~]{1,64}) +)?"
+    r"(?P<component>[0-9]{1,3})"
     r" +(?P<transport>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
     r" +(?P<priority>[0-9]{1,10})"
     r" +(?P<address>[0-9A-Za-z.:_-]+)"
@@ -48,6 +51,7 @@ class Candidate:
     """A transport address that may reach an agent, and how much its owner likes it (RFC 8445 §5.1)."""
 
     foundation: str
+    """Of 1 to 32 letters, digits, ``+`` and ``/``; some peers have others, or none."""
     component: int
     transport: str
     """Lower case: ``udp`` or ``tcp``; others can be parsed and then ignored."""
@@ -87,7 +91,8 @@ def parse_candidate_untrusted(text: str) -> Candidate:
     """Read one candidate, with or without its ``candidate:`` or ``a=candidate:`` prefix; raises ``Malformed``.
 
     What the grammar allows is accepted, usable or not: other transports, types and components are for the agent to
-    ignore (RFC 8839 §5.1). Of what follows the type only what is known and can be read is kept.
+    ignore (RFC 8839 §5.1). Of what follows the type only what is known and can be read is kept. So is a candidate whose
+    foundation is odd or missing, or whose priority is out of range: there may be no other way to its owner.
     """
     if len(text) > MAX_CANDIDATE_LENGTH:
         raise Malformed(f"expected at most {MAX_CANDIDATE_LENGTH} characters")
@@ -98,10 +103,10 @@ def parse_candidate_untrusted(text: str) -> Candidate:
         raise Malformed("expected foundation, component, transport, priority, address, port, typ, type")
     extensions = _extensions(line["extensions"])
     return Candidate(
-        foundation=line["foundation"],
+        foundation=line["foundation"] or "",
         component=_bounded_untrusted("component", line["component"], 1, 256),
         transport=line["transport"].lower(),
-        priority=_bounded_untrusted("priority", line["priority"], 1, 2**31 - 1),
+        priority=min(max(1, int(line["priority"])), MAX_PRIORITY),
         address=_address_untrusted(line["address"]),
         port=_port_untrusted(line["port"]),
         type=line["type"].lower(),

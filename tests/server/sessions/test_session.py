@@ -300,8 +300,8 @@ async def test_candidates_and_texts_that_come_at_once_are_taken_at_once(
 UNUSABLE = [
     "candidate:nonsense",
     "candidate:1 1 udp 659136 fe80::1%21 60720 typ host generation 0",
-    "candidate:1 1 udp 0 192.0.2.1 50000 typ host",
-    "candidate:odd-one 1 udp 1 192.0.2.1 50000 typ host",
+    "candidate:1 1 udp -1 192.0.2.1 50000 typ host",
+    "candidate:odd one 1 udp 1 192.0.2.1 50000 typ host",
     "candidate:1 7 udp 1 192.0.2.1 0 typ host",
     "candidate:1 1 udp 1 10.1.2.3.4 9 typ host",
     "candidate:1 1 tcp 1 printer.local 9 typ host tcptype active",
