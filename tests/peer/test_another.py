@@ -13,6 +13,7 @@ ELSEWHERE = Address("203.0.113.77", 4001)
 
 
 def test_offer_of_another_connection_is_for_another_which_takes_the_audio_over() -> None:
+    """And so are its candidates, though they come before it."""
     call = VirtualCall([OPUS])
     assert call.connect()
     for peer in (call.caller, call.gateway):
@@ -28,8 +29,12 @@ def test_offer_of_another_connection_is_for_another_which_takes_the_audio_over()
     offer = newcomer.make_offer()
     with pytest.raises(AnotherPeer):
         gateway.accept_offer_untrusted(offer, now)
+    candidate, ufrag = f"candidate:1 1 udp 1 {ELSEWHERE.host} 4002 typ host", newcomer.local_ufrags[0]
+    gateway.remote_candidates.add_untrusted(candidate, mid="0", media_index=0, username_fragment=ufrag, now=now)
     other = gateway.another()
+    other.remote_candidates.expect_from(gateway.remote_candidates)
     answer = other.accept_offer_untrusted(offer, now)
+    assert [one.port for one in other.transport.ice.remote_candidates] == [ELSEWHERE.port, 4002]
     other.take_over(gateway, now)
     assert other.voice is voice
     assert gateway.voice is not voice

@@ -260,6 +260,24 @@ def test_candidates_of_the_old_generation_are_dropped_and_those_of_the_new_one_c
     assert 5001 not in ports
 
 
+def test_candidates_that_overtake_the_offer_of_their_restart_are_checked() -> None:
+    call = RestartedCall()
+    offer = call.offer()
+    before = call.gateway.transport.ice.ignored_candidates
+    for ufrag in (attribute("ice-ufrag", offer), "of-no-offer"):
+        call.gateway.remote_candidates.add_untrusted(
+            "candidate:1 1 udp 2130706431 203.0.113.9 5002 typ host",
+            mid="0",
+            media_index=0,
+            username_fragment=ufrag,
+            now=call.now,
+        )
+    assert call.gateway.transport.ice.ignored_candidates == before
+    call.answer(offer)
+    assert 5002 in {pair.path.remote.port for pair in call.gateway.transport.ice.pairs()}
+    assert call.gateway.transport.ice.ignored_candidates == before + 1
+
+
 @pytest.mark.slow
 def test_many_restarts_leave_two_names_and_no_paths_behind() -> None:
     call = RestartedCall()

@@ -188,6 +188,7 @@ class WebRtcLeg:
             except AnotherPeer:
                 pass
         peer = self.peer.another()
+        peer.remote_candidates.expect_from(self._newest.remote_candidates)
         answer = peer.accept_offer_untrusted(sdp, now)
         self._drop_change("there is a newer one")
         self._owner.notes("session", "the client begins anew, with another peer connection")
