@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from glottis.contracts.audio import FRAME_MS
@@ -36,13 +35,14 @@ MAX_TOLD_LINES: Final = 20
 
 
 _KEEP_DTLS: Final = (
-    "DTLS cannot be restarted: keep a=fingerprint and a=setup, or offer another peer connection, with an o= of its own"
+    "DTLS cannot be restarted: keep a=fingerprint and a=setup, or offer another peer connection, with a=ice-ufrag and"
+    " a=ice-pwd of its own"
 )
 
 
 class AnotherPeer(OfferRefused):
-    """An offer of another peer connection: of another session (RFC 8866 §5.2), with other credentials of ICE, and with
-    another fingerprint. The one that there is cannot answer it; ``PeerConnection.another`` can."""
+    """An offer of another peer connection: with other credentials of ICE, and with another fingerprint. The one that
+    there is cannot answer it; ``PeerConnection.another`` can."""
 
 
 class Negotiator:
@@ -62,7 +62,6 @@ class Negotiator:
         "_offered",
         "_ptime_ms",
         "_red",
-        "_remote_session",
         "_rng",
         "_session_id",
         "_session_version",
@@ -102,8 +101,6 @@ class Negotiator:
         self._tell = tell
         self._session_id = rng.getrandbits(62)  # below 2^63, RFC 9429 §5.2.1
         self._session_version = 0
-        self._remote_session = 0
-        """What tells the session of the peer's offers from others; that of one which is being looked at, before."""
         self._offer: SessionDescription | None = None
         self._offered = self._agreed = ice.credentials
         """Ours in the last offer, and in the last descriptions that both sides have."""
@@ -133,7 +130,6 @@ class Negotiator:
         offer = self._read_untrusted(sdp)
         self._wants_red = self._wants_red or loses_packets
         self.restarting = None
-        remote_session = _session_of(offer)
         negotiation = accept_offer_untrusted(
             offer,
             session_id=self._session_id,
@@ -145,12 +141,11 @@ class Negotiator:
             red="on" if self._wants_red and self._red != "off" else self._red,
             ptime_ms=self._ptime_ms,
             is_usable=self._ice.can_pair,
-            renew=partial(self._renew, remote_session != self._remote_session),
+            renew=self._renew,
         )
         if self.current is not None:
             _require_same_sections(self.current, negotiation)
             _refuse_other_association(self.current, negotiation, OfferRefused)
-        self._remote_session = remote_session
         self.has_moved = self.current is not None and self.current.remote.mid != negotiation.remote.mid
         return self._conclude(negotiation, "the far end's offer is answered")
 
@@ -214,9 +209,7 @@ class Negotiator:
             end_of_candidates=self.has_gathered,
         )
 
-    def _renew(
-        self, is_another_session: bool, remote: RemoteParameters, ours: TransportParameters
-    ) -> TransportParameters:
+    def _renew(self, remote: RemoteParameters, ours: TransportParameters) -> TransportParameters:
         """Another ufrag and password of the peer restart ICE, and are answered by others of ours (RFC 8839 §4.4.1.1.1).
 
         RFC 8445 §9 wants both to be changed: an offer that changes one of them has mixed up two generations.
@@ -229,7 +222,7 @@ class Negotiator:
             raise OfferRefused(
                 "ICE_CREDENTIALS_MIXED", "to restart ICE change both a=ice-ufrag and a=ice-pwd, else neither"
             )
-        if is_another_session and not set(remote.fingerprints) & set(old.fingerprints):
+        if not set(remote.fingerprints) & set(old.fingerprints):
             raise AnotherPeer("DTLS_RESTART_UNSUPPORTED", _KEEP_DTLS)
         self.restarting = generate_credentials(self._rng)
         return self._transport(self.restarting)
@@ -248,12 +241,6 @@ class Negotiator:
         self.current = negotiation.outlined()
         self._session_version += 1
         return negotiation
-
-
-def _session_of(offer: SessionDescription) -> int:
-    """RFC 8866 §5.2: all of the o= line but the version names the session. Some peers have another one each time."""
-    origin = offer.origin
-    return hash((origin.username, origin.session_id, origin.network_type, origin.address_type, origin.address))
 
 
 def _changes_of_credentials(old: RemoteParameters, new: RemoteParameters) -> tuple[bool, bool]:

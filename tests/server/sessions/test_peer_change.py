@@ -238,13 +238,30 @@ async def test_an_offer_that_cannot_be_answered_changes_nothing(autojump_clock: 
         assert not await conversation.is_silent_for(0.1)
 
 
-async def test_another_fingerprint_of_the_same_connection_is_refused(autojump_clock: Clock) -> None:
+async def test_a_client_whose_connections_share_one_origin_begins_anew_as_well(autojump_clock: Clock) -> None:
+    """Small devices have a constant in the o= line."""
     async with open_conversation() as conversation:
         origin = re.search("o=.*", conversation.offer)
         assert origin is not None
-        conversation.begin_anew(change=lambda offer: re.sub("o=.*", origin[0], offer))
+        before = conversation.begin_anew(change=lambda offer: re.sub("o=.*", origin[0], offer))
+        await conversation.caller.connected.wait()
+        await trio.sleep(1)
+        assert not await conversation.is_silent_for(0.1)
+        assert before.peer.state is ConnectionState.CLOSED
+
+
+async def test_another_fingerprint_of_the_same_connection_is_refused(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        conversation.begin_anew(change=lambda offer: with_ice_of(conversation.offer, offer))
         assert [one.code for one in conversation.socket.sent if isinstance(one, Error)] == ["DTLS_RESTART_UNSUPPORTED"]
         assert len(conversation.line) == 1
+
+
+def with_ice_of(first: str, offer: str) -> str:
+    for name in ("ice-ufrag", "ice-pwd"):
+        (value, *_) = re.findall(f"a={name}:(.*)", first)
+        offer = re.sub(f"a={name}:.*", f"a={name}:{value}", offer)
+    return offer
 
 
 async def test_before_the_first_one_stands_another_may_take_its_place(autojump_clock: Clock) -> None:
