@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import HeaderParser
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from time import perf_counter_ns
 from types import ModuleType
 from typing import Any
@@ -146,8 +148,14 @@ def plugin_of(entry_point: EntryPoint) -> Plugin:
     package = entry_point.module.partition(".")[0]
     if entry_point.dist is None:
         return Plugin(entry_point.name, package=package)
-    metadata = entry_point.dist.metadata  # read and parsed whenever it is asked for
-    return Plugin(entry_point.name, metadata["Name"], metadata["Version"], package)
+    head = _head_of(entry_point.dist)
+    return Plugin(entry_point.name, head["Name"], head["Version"], package)
+
+
+def _head_of(distribution: Distribution) -> Message:
+    """Its metadata without the description, a page or more that takes most of the time to parse."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    return HeaderParser().parsestr(text.partition("\n\n")[0])
 
 
 @dataclass(frozen=True, slots=True)
