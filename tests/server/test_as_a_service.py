@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from support.command import Command, open_command
 from support.fleet import FleetProcess, configured
 from support.gateway import gateway_at
 from support.http import request
+from support.lean import lean
 from support.patience import PATIENCE
 from support.phone import Phone, open_exchange
 
@@ -44,11 +45,11 @@ enabled = ["metrics"]
 
 
 @asynccontextmanager
-async def activated(listener: socket.socket, config: Path) -> AsyncIterator[Command]:
+async def activated(listener: socket.socket, config: Path, env: Mapping[str, str]) -> AsyncIterator[Command]:
     """A gateway that serves this socket, until the block is left in good order."""
     descriptor = listener.fileno()
     prefix = [sys.executable, "-c", ACTIVATE, str(descriptor)]
-    async with open_command("serve", "--config", config, prefix=prefix, pass_fds=[descriptor]) as command:
+    async with open_command("serve", "--config", config, env=env, prefix=prefix, pass_fds=[descriptor]) as command:
         try:
             serving = await command.wait_for(r"glottis serves http://127.0.0.1:(\d+) with")
             assert int(serving[1]) == listener.getsockname()[1]
@@ -69,8 +70,9 @@ async def test_a_service_serves_the_socket_it_was_given_on_all_cores_and_tells_p
         text = (
             configured("shutdown_grace = 0").replace("workers = 2", 'workers = "auto"').replace("port = 0", "port = 1")
         )
-        config.write_text(text + MORE.replace("ENDPOINT", collector.endpoint))
-        async with activated(listener, config) as command:
+        text += MORE.replace("ENDPOINT", collector.endpoint)
+        config.write_text(text)
+        async with activated(listener, config, lean(text)) as command:
             assert (len(FleetProcess(command, config).serving) or 1) == CORES
             async with open_exchange(gateway_at(url)) as exchange:
                 phones = [await exchange.call() for _ in range(CORES)]
@@ -85,7 +87,7 @@ async def test_a_service_serves_the_socket_it_was_given_on_all_cores_and_tells_p
         assert {one["glottis.end_reason"] for one in sent.values()} == {"the caller hung up"}
         async with await trio.open_tcp_stream("127.0.0.1", listener.getsockname()[1]) as early:
             await early.send_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            async with activated(listener, config):
+            async with activated(listener, config, lean(text)):
                 with trio.fail_after(PATIENCE):
                     answer = b"".join([piece async for piece in early])
         assert answer.startswith(b"HTTP/1.1 200"), "who connects while nobody serves waits"

@@ -13,6 +13,7 @@ from glottis.server.gateway import Gateway
 from support.command import Command, open_command
 from support.gateway import CONFIG, open_test_gateway
 from support.http import Reply, request
+from support.lean import lean
 from support.patience import PATIENCE
 from support.phone import Exchange, Phone, eventually, open_exchange
 from support.redis import RedisServer
@@ -61,7 +62,7 @@ async def node_process(
     """The same in a process of its own."""
     path = tmp_path / "process.toml"
     path.write_text(config)
-    async with open_command("serve", "--config", path, env=env) as command:
+    async with open_command("serve", "--config", path, env={**lean(config), **(env or {})}) as command:
         serving = await command.wait_for(r"glottis serves (http://\S+) with")
         gateway = cast(Gateway, Served(serving[1]))
         async with open_exchange(gateway) as exchange:

@@ -20,6 +20,7 @@ from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from support.command import GLOTTIS
 from support.faults import FAULTY_CONFIG, Fault, Faulty, fault_named
 from support.gateway import gateway_at
+from support.lean import lean
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 
@@ -126,7 +127,12 @@ async def open_faulty_process(directory: Path, server: str = "shutdown_grace = 0
     """A gateway on loopback, and phones for it; leaving the block kills it."""
     orders = _install(directory, server)
     command = [str(GLOTTIS), "serve", "--config", str(directory / "gateway.toml")]
-    environment = {**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{TESTS}", ORDERS: str(orders)}
+    environment = {
+        **os.environ,
+        **lean(FAULTY_CONFIG),
+        "PYTHONPATH": f"{directory}{os.pathsep}{TESTS}",
+        ORDERS: str(orders),
+    }
     async with trio.open_nursery() as nursery:
         start = partial(trio.run_process, command, stderr=subprocess.PIPE, env=environment, check=False)
         process = FaultyProcess(await nursery.start(start), orders)

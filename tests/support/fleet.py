@@ -14,6 +14,7 @@ from glottis.server.fleet.environment import VARIABLE
 from support.command import Command, open_command
 from support.gateway import gateway_at
 from support.http import Reply, request
+from support.lean import lean
 from support.patience import PROCESS_PATIENCE
 from support.phone import Exchange, Phone, eventually, open_exchange
 
@@ -138,8 +139,10 @@ async def open_fleet(
     ``patience`` is for all of it.
     """
     config = directory / "fleet.toml"
-    config.write_text(configured(server, scheme) + more)
-    async with open_command("serve", "--config", config, env=env, patience=patience) as command:
+    text = configured(server, scheme) + more
+    config.write_text(text)
+    variables = {**lean(text), **(env or {})}
+    async with open_command("serve", "--config", config, env=variables, patience=patience) as command:
         fleet = FleetProcess(command, config)
         try:
             serving = await command.wait_for(r"glottis serves (http://\S+) with")

@@ -13,6 +13,7 @@ import trio
 from support.collector import Collector, open_collector
 from support.command import open_command
 from support.gateway import CONFIG, gateway_at
+from support.lean import lean
 from support.phone import open_exchange
 
 FULL_DISK: Final = """
@@ -64,8 +65,10 @@ async def test_neither_a_full_disk_nor_an_endpoint_that_hangs_or_redirects_costs
     config = tmp_path / "full.toml"
     with open_collector(Endpoint(HANGS, 200, 302)) as opened:
         endpoint = cast(Endpoint, opened)
-        config.write_text(configured(endpoint, tmp_path))
-        async with open_command("serve", "--config", config, prefix=[sys.executable, "-c", FULL_DISK]) as command:
+        text = configured(endpoint, tmp_path)
+        config.write_text(text)
+        full = [sys.executable, "-c", FULL_DISK]
+        async with open_command("serve", "--config", config, env=lean(text), prefix=full) as command:
             serving = await command.wait_for(r"glottis serves (http://\S+) with")
             async with open_exchange(gateway_at(serving[1])) as exchange:
                 first = await exchange.call()

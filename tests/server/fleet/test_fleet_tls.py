@@ -11,6 +11,7 @@ from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from support.command import Command, open_command
 from support.fleet import configured
+from support.lean import lean
 from support.phone import RATE, TONE, eventually, installed_codec
 from support.tls import make_certificate
 
@@ -61,7 +62,7 @@ async def test_calls_outlive_a_reload_with_a_renewed_certificate(
     lines = f'certificate = "{old[0]}"\nprivate_key = "{old[1]}"\nshutdown_grace = 20'
     config = tmp_path / "fleet.toml"
     config.write_text(configured(lines))
-    async with open_command("serve", "--config", config) as command:
+    async with open_command("serve", "--config", config, env=lean(configured(lines))) as command:
         serving = await command.wait_for(r"glottis serves (https://127.0.0.1:(\d+)) with")
         await call_through_a_reload(command, serving[1], int(serving[2]), old, new, old_pem.strip(), new_pem.strip())
         command.process.send_signal(signal.SIGINT)
