@@ -532,6 +532,13 @@ def test_links_lead_somewhere(document: Document) -> None:
         assert not anchor or anchor in Document(path).anchors, f"{link}: there is no such heading"
 
 
+@pytest.mark.parametrize("document", ALL, ids=ids)
+def test_no_row_is_shown_as_a_line_with_bars(document: Document) -> None:
+    """A table ends at an empty line, and what follows it is none without a heading."""
+    tables = [block.splitlines() for block in re.findall(r"(?:^\|.*\n?)+", document.prose, re.MULTILINE)]
+    assert [rows[0] for rows in tables if len(rows) < 2 or not re.fullmatch(r"[|: -]+", rows[1])] == []
+
+
 def test_every_document_can_be_found_from_the_readme() -> None:
     seen: set[Path] = set()
     waiting = [README.path]
