@@ -24,7 +24,17 @@ def test_what_is_installed_answers_on_this_machine_alone_until_it_is_told_otherw
     assert f"/etc/glottis/{(FILES / 'glottis.toml').name}" in (FILES / "conffiles").read_text().split()
 
 
-@pytest.mark.parametrize("name", ["glottis.service", "glottis-device.service"])
+UNITS: Final = ("glottis.service", "glottis-device.service")
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_start_what_the_guide_has_installed(name: str) -> None:
+    environments = set(re.findall(r"python3 -m venv (\S+)", (ROOT / "docs" / "device.md").read_text()))
+    started = re.findall(r"^ExecStart=(\S+) ", (DEPLOY / name).read_text(), re.MULTILINE)
+    assert [*started] == [f"{environment}/bin/glottis" for environment in environments]
+
+
+@pytest.mark.parametrize("name", UNITS)
 def test_units_of_the_package_start_what_is_in_it(name: str) -> None:
     unit = unit_of_package((DEPLOY / name).read_text())
     assert re.search(r"^ExecStart=/opt/glottis/bin/glottis ", unit, re.MULTILINE)

@@ -112,8 +112,7 @@ def filled(text: str, values: dict[str, str]) -> str:
 def unit_of_package(text: str) -> str:
     """A unit of ``docs/deploy``: a key file that is not there would keep the service from starting."""
     without_place = re.sub(r"^# /etc/systemd/system/\S+: ", "# ", text)
-    here = without_place.replace("/opt/glottis/.venv/bin", "/opt/glottis/bin")
-    return re.sub(r"^(LoadCredential=)", r"# With HTTPS: \1", here, flags=re.MULTILINE)
+    return re.sub(r"^(LoadCredential=)", r"# \1", without_place, flags=re.MULTILINE)
 
 
 def changelog(version: str) -> str:
