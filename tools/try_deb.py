@@ -19,7 +19,7 @@ NOT_ITS_OWN: Final = ("var/lib/apt", "var/lib/dpkg", "var/lib/systemd", "var/lib
 """What apt and dpkg keep of themselves."""
 CONFIG: Final = "etc/glottis/glottis.toml"
 UNITS: Final = ("glottis.service", "glottis-device.service")
-UNIT_LINK: Final = "etc/systemd/system/multi-user.target.wants/glottis.service"
+UNIT_LINK, DEVICE_LINK = (f"etc/systemd/system/multi-user.target.wants/{unit}" for unit in UNITS)
 
 
 def main(machines: list[str]) -> None:
@@ -35,6 +35,7 @@ def installed_and_removed(root: Root) -> dict[str, object]:
     [package] = DIST.glob(f"glottis_*_{DEBIAN[root.machine]}.deb")
     before = files(root)
     dpkg(root, package, "--install", f"/dist/{package.name}")
+    expect(not (root.path / DEVICE_LINK).is_symlink(), "A device is begun without a file of its own.")
     expect((root.path / UNIT_LINK).is_symlink(), "The service is not begun at the next start of the machine.")
     root.run("systemd-analyze", "verify", "--man=no", *UNITS)
     size = sum((root.path / path).lstat().st_size for path in files(root) if path.startswith("opt/glottis/"))
@@ -44,7 +45,9 @@ def installed_and_removed(root: Root) -> dict[str, object]:
     expect(not written, f"The gateway has written {sorted(written)}.")
     with (root.path / CONFIG).open("a") as config:
         config.write("\n# changed\n")
+    root.run("systemctl", "enable", UNITS[1])
     dpkg(root, package, "--install", f"/dist/{package.name}")
+    expect((root.path / DEVICE_LINK).is_symlink(), "An upgrade has taken a device from those that are begun.")
     expect("# changed" in (root.path / CONFIG).read_text(), "An upgrade has overwritten the configuration.")
     dpkg(root, package, "--remove", "glottis")
     expect((root.path / CONFIG).exists(), "The configuration went before it was purged.")
