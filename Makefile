@@ -146,6 +146,7 @@ deb: wheels
 
 # The same, and each installed, called, removed and purged in a fresh Debian
 test-deb: deb
+	@tools/install-system-packages deb
 	@$(BIN)/python -m tools.try_deb $(filter-out %-musl,$(MACHINES))
 
 release: $(VENV)/.installed-for-release

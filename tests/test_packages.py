@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ import pytest
 from glottis.config import load_config, resolve
 from support.installed import installed_plugins
 
-from tools.deb import FILES, filled, unit_of_package
+from tools.deb import FILES, filled, licences, unit_of_package
 from tools.libraries import Target
 
 ROOT: Final = Path(__file__).parents[1]
@@ -39,6 +40,19 @@ def test_units_of_the_package_start_what_is_in_it(name: str) -> None:
     unit = unit_of_package((DEPLOY / name).read_text())
     assert re.search(r"^ExecStart=/opt/glottis/bin/glottis ", unit, re.MULTILINE)
     assert not re.search(r"^LoadCredential=", unit, re.MULTILINE)
+
+
+def test_licences_that_every_debian_has_are_named_and_others_are_there_in_full(tmp_path: Path) -> None:
+    apache = files("glottis.cli").joinpath("templates/licenses/Apache-2.0.txt").read_text()
+    folder = tmp_path / "sample-1.0.dist-info" / "licenses"
+    folder.mkdir(parents=True)
+    (folder / "LICENSE").write_text((ROOT / "LICENSE").read_text())
+    (folder / "LICENSE.APACHE").write_text(apache)
+    told = licences(tmp_path)
+    assert (ROOT / "LICENSE").read_text() in told
+    assert "/usr/share/common-licenses/Apache-2.0" in told
+    assert "Grant of Patent License" in apache
+    assert "Grant of Patent License" not in told
 
 
 def test_package_leaves_no_placeholder() -> None:

@@ -24,6 +24,8 @@ DISTRIBUTIONS: Final = (
     *("glottis", "glottis-opus", "glottis-spandsp", "glottis-dvi4"),
     *("glottis-auth-anonymous", "glottis-auth-keys", "glottis-echo", "glottis-ice-static", "glottis-web"),
 )
+ELSEWHERE: Final = {"glottis.1", "glottis.toml", "lintian-overrides"}
+"""Files that are no part of the package's control."""
 LIBC: Final = "2.34"
 """Which the wheels need."""
 ENVIRONMENT: Final = "opt/glottis"
@@ -81,10 +83,11 @@ def pack(root: Root, stage: Path) -> Path:
     put_packed(documents / "changelog.Debian.gz", changelog(version))
     manual = filled((FILES / "glottis.1").read_text(), {"VERSION": version})
     put_packed(stage / "usr/share/man/man1/glottis.1.gz", manual)
+    put(stage / "usr/share/lintian/overrides/glottis", (FILES / "lintian-overrides").read_text())
     size = sum(path.lstat().st_size for path in stage.rglob("*")) // 1024
     values = {"VERSION": version, "ARCHITECTURE": DEBIAN[root.machine], "SIZE": str(size), "LIBC": LIBC}
     for path in FILES.iterdir():
-        if path.suffix not in {".toml", ".1"}:
+        if path.name not in ELSEWHERE:
             put(stage / "DEBIAN" / path.name, filled(path.read_text(), values))
             (stage / "DEBIAN" / path.name).chmod(0o644 if path.name in {"control", "conffiles"} else 0o755)
     package = DIST / f"glottis_{version}-1_{DEBIAN[root.machine]}.deb"
@@ -123,13 +126,20 @@ def changelog(version: str) -> str:
     )
 
 
+APACHE: Final = re.compile(
+    r"\s*Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS\s*?\n", re.DOTALL
+)
+NAMED: Final = "\n\nApache License, Version 2.0: /usr/share/common-licenses/Apache-2.0\n"
+"""Every Debian has its text (Debian Policy §12.5)."""
+
+
 def licences(environment: Path) -> str:
     """Of all distributions in it, one after the other."""
     parts = ["The package consists of these Python distributions, each under its own licence.\n"]
     for info in sorted(environment.rglob("*.dist-info")):
         parts.append(f"\n{'=' * 20} {info.name.removesuffix('.dist-info')} {'=' * 20}\n")
         texts = [path for path in sorted(info.rglob("*")) if re.match(r"(?i)licen[cs]e|copying|lib\w+\.txt", path.name)]
-        parts += [path.read_text(errors="replace") for path in texts if path.is_file()]
+        parts += [APACHE.sub(NAMED, path.read_text(errors="replace")) for path in texts if path.is_file()]
     return "".join(parts)
 
 

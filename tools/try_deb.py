@@ -4,6 +4,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,7 @@ def installed_and_removed(root: Root) -> dict[str, object]:
     """What the gateway takes in between."""
     [package] = DIST.glob(f"glottis_*_{DEBIAN[root.machine]}.deb")
     before = files(root)
+    subprocess.run(["lintian", "--fail-on=error,warning", package], check=True)
     dpkg(root, package, "--install", f"/dist/{package.name}")
     expect(not (root.path / DEVICE_LINK).is_symlink(), "A device is begun without a file of its own.")
     expect((root.path / UNIT_LINK).is_symlink(), "The service is not begun at the next start of the machine.")
