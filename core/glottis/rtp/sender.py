@@ -222,10 +222,7 @@ class AudioSender(OutgoingStream):
             return self._fill(now) if self.fills or self.pauses is not None else []
         late = now - self._due
         if not self._talking or late > MAX_CATCH_UP:
-            if self._talking:
-                self._skip(now)
-            else:
-                self._begin_spurt(now)
+            (self._skip if self._talking else self._begin_spurt)(now)
             late = now - self._due
         if late < -self._slack:
             self.is_idle = False
