@@ -18,7 +18,7 @@ SPURT_GRACE: Final = 0.01
 """Seconds that a packet may be overdue when a tick finds the queue empty: the first such tick does not end the talk
 spurt, so audio that comes a little late goes on without a break in its timestamps; the second one does."""
 PHASE_CREEP: Final = 0.0001
-"""Seconds for each tick: what regular ticks were is forgotten as slowly."""
+"""Seconds for each tick: how early regular ticks were is forgotten as slowly, for their slot may have changed."""
 EVENNESS: Final = 0.001
 """Seconds by which regular ticks may differ."""
 MAX_CATCH_UP: Final = 0.1
@@ -96,7 +96,7 @@ class AudioSender(OutgoingStream):
         # About half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none:
         # not just half of it, since spurts begin whole slots of the wheel off the ticks.
         self._slack = self._tick - 0.4 * min(seconds, self._tick)
-        self._spread = max(0.0, self._tick - seconds) + EVENNESS
+        self._spread = max(0.0, self._tick - seconds) + EVENNESS  # from the first to the last packet of a regular tick
         self._frame_units = round(self.clock_rate * seconds)
         self._framer = Framer(self._sample_rate, seconds)
 
@@ -229,11 +229,11 @@ class AudioSender(OutgoingStream):
             return []
         # What makes up for a late tick leaves no earlier than in regular ones: a listener takes the earliest packet for
         # what the path takes, and would find all after it late.
-        regular = self._phase + PHASE_CREEP
-        self._phase = regular = late if late < regular else regular
-        regular -= self._spread
+        phase = self._phase + PHASE_CREEP
+        self._phase = phase = late if late < phase else phase
+        earliest = phase - self._spread
         packets = []
-        while late >= regular and (self._queue or self._rest_is_overdue()):
+        while late >= earliest and (self._queue or self._rest_is_overdue()):
             item = self._queue.pop(0)
             if late > 0.0:
                 self.total_lateness += late
@@ -242,7 +242,7 @@ class AudioSender(OutgoingStream):
             elif (packet := self._next_packet(item, now)) is not None:
                 packets.append(packet)
             late = now - self._due
-        self.is_idle = late >= regular
+        self.is_idle = late >= earliest
         if packets:
             self.last_sent_at = now
         return packets
