@@ -17,8 +17,6 @@ from support.crowd import Crowd, open_crowd
 from support.faults import AWAITED, BLOCKS, ERRORS, FAULTY_CONFIG, NONSENSE, Fault, Faulty
 from support.uses import ROWS, Row, Trial
 
-OTHERS = 8
-"""Calls beside the fault, two in each slot of the wheel: what reaches one of them would reach more, too."""
 MAX_LINES = 50
 """Of the log, for one fault: one that was returned 100,000 times is one."""
 NEVER_CALLED = {
@@ -97,7 +95,7 @@ async def complaints_of(row: Row, directory: Path, caplog: Log) -> list[str]:
     while waiting:
         tried, plugin = "the start", Faulty()
         try:
-            async with open_crowd(directory, FAULTY_CONFIG, [plugin], OTHERS) as crowd:
+            async with open_crowd(directory, FAULTY_CONFIG, [plugin]) as crowd:
                 found: list[str] = []
                 while waiting and not found:
                     fault = waiting.popleft()
