@@ -19,7 +19,7 @@ from glottis.sctp.events import (
 from glottis.sctp.handshake import Handshake
 from glottis.sctp.heartbeat import Heartbeat
 from glottis.sctp.inbound import Inbound
-from glottis.sctp.limits import CHUNK_OVERHEAD, SctpLimits
+from glottis.sctp.limits import CHUNK_OVERHEAD, DEFAULT_LIMITS, SctpLimits
 from glottis.sctp.outbound import Outbound
 from glottis.sctp.packer import Packer
 from glottis.sctp.receiver import PacketReceiver
@@ -54,11 +54,11 @@ class SctpAssociation:
         local_port: int = DEFAULT_PORT,
         remote_port: int = DEFAULT_PORT,
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
-        limits: SctpLimits | None = None,
+        limits: SctpLimits = DEFAULT_LIMITS,
         zero_checksum: bool = True,
     ) -> None:
         """``max_message_size`` is what we receive; ``zero_checksum`` offers RFC 9653 (there is DTLS underneath)."""
-        self._limits = limits or SctpLimits()
+        self._limits = limits
         if max_message_size + CHUNK_OVERHEAD > self._limits.receive_buffer:
             raise LocalError("receive_buffer must hold a message of max_message_size")
         self._max_message_size = max_message_size

@@ -24,7 +24,7 @@ from glottis.sctp.events import (
     OutgoingStreamsReset,
     received,
 )
-from glottis.sctp.limits import SctpLimits
+from glottis.sctp.limits import DEFAULT_LIMITS, SctpLimits
 from glottis.sctp.progress import SendingProgress
 from glottis.sctp.succession import Succession
 from glottis.sctp.traffic import Traffic
@@ -57,7 +57,7 @@ class DataChannels:
         remote_port: int = DEFAULT_PORT,
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         remote_max_message_size: int = UNSTATED_MAX_MESSAGE_SIZE,
-        limits: SctpLimits | None = None,
+        limits: SctpLimits = DEFAULT_LIMITS,
         zero_checksum: bool = True,
     ) -> None:
         """``dtls_client`` decides whose stream identifiers are even (RFC 8832 §6).
@@ -74,7 +74,7 @@ class DataChannels:
         )
         self.traffic = Traffic()
         self._remote_max_message_size = remote_max_message_size
-        self.table = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
+        self.table = ChannelTable(dtls_client=dtls_client, stream_count=limits.max_streams)
         self._early = EarlyMessages(self.association)
         self._progress = SendingProgress(self.association, self.table)
         self.succession = Succession(self.association, self.table)

@@ -65,3 +65,6 @@ class SctpLimits:
     def packet_capacity(self) -> int:
         """Bytes of padded chunks that a packet holds. It is also PMDCS, the largest DATA chunk (RFC 9260 §1.3)."""
         return (self.max_packet_size - COMMON_HEADER_LENGTH) & ~3
+
+
+DEFAULT_LIMITS: Final = SctpLimits()
