@@ -385,7 +385,7 @@ def test_encoders_get_the_knobs_of_the_settings_and_what_was_negotiated() -> Non
 
     codec = replace(PCMU, create_encoder=create_encoder)
     knobs = EncoderKnobs(bitrate=20000, complexity=3, in_band_fec=False, dtx=True)
-    VirtualCall([codec], gateway_settings=PeerSettings((codec,), encoder=knobs)).negotiate()
+    assert VirtualCall([codec], gateway_settings=PeerSettings((codec,), encoder=knobs)).connect()
     gateways = next(settings for settings in made if settings.bitrate)
     assert gateways == EncoderSettings(16000, 20, bitrate=20000, complexity=3, in_band_fec=False, dtx=True)
 

@@ -292,7 +292,7 @@ ROWS = (
     Row("Cluster.seconds_to_wait" + AWAITED, request_placed, alike=True),
     Row("CodecSpec.answer_parameters", offer),
     Row("CodecSpec.create_decoder", talk),
-    Row("CodecSpec.create_encoder", offer),
+    Row("CodecSpec.create_encoder", talk),
     Row("CodecSpec.has_redundancy", report_loss, alike=True),
     Row("CodecSpec.payload_duration_untrusted", talk),
     Row("CodecSpec.redundancy_reach", lose_one),

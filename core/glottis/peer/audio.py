@@ -10,8 +10,9 @@ from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
+from glottis.peer.agreed_audio import event_format, feedback_of, takes_fec
 from glottis.peer.overheard import Overheard, agreement, ticking
-from glottis.peer.packet_times import PacketTimes, legal_packet_ms, number_of, packet_times
+from glottis.peer.packet_times import PacketTimes, legal_packet_ms, number_of, packet_times, send_period
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
     AudioReceiver,
@@ -19,8 +20,6 @@ from glottis.rtp import (
     Background,
     BitrateLimited,
     ComfortNoiseReader,
-    EventFormat,
-    Feedback,
     KeyChange,
     Keypad,
     PacketProtection,
@@ -42,23 +41,22 @@ from glottis.rtp import (
     Tone,
 )
 from glottis.rtp.loss import FULL_LOSS
-from glottis.sdp import NACK, NegotiatedAudio, NegotiatedFormat, SendingTrack
+from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
 from glottis.wire.srtp_keys import SrtpKeys
-
-MIN_SEND_PERIOD: Final = 0.005
-"""Seconds; shorter packets leave several at a time, for no caller can hear the difference."""
 
 
 class AudioTrack:
-    """Both directions. Where a direction was not negotiated nothing is heard, and what is said goes nowhere."""
+    """Both directions. Where a direction was not negotiated nothing is heard, and what is said goes nowhere.
+
+    Who was only answered, and perhaps never connects, has neither receiver nor sender yet: they are made once there are
+    keys, or for who looks.
+    """
 
     def __init__(self, settings: PeerSettings, track: SendingTrack, rng: random.Random) -> None:
         self.session = RtpSession(
             ssrc=track.ssrc, cname=track.cname, rng=rng, wallclock_offset=settings.wallclock_offset
         )
         """Silent until there are both keys and audio."""
-        self.encoding_name = ""
-        """Of what is sent."""
         self.keypad = Keypad()
         """The keys that the peer presses."""
         self.next_keys: Callable[[float], Sequence[KeyChange]] = self.keypad.take_changes
@@ -71,14 +69,28 @@ class AudioTrack:
         self._knobs = settings.encoder
         self._track = track
         self.rng = rng
-        self.format_in_use: NegotiatedFormat | None = None
-        """What is sent, from the first negotiation of audio on; a later one may change it."""
+        self._waiting: tuple[NegotiatedAudio, float] | None = None
+        """What was negotiated last, and when, until it is made so."""
+        self._format_in_use: NegotiatedFormat | None = None
+        self._encoding_name = ""
         self._formats: Sequence[NegotiatedFormat] = ()
         self._wishes: PacketTimes | None = None
         """The peer's, of what is sent."""
         self._sender: AudioSender | None = None
         self._keys: SrtpKeys | None = None
         self._protector: Protector | None = None
+
+    @property
+    def format_in_use(self) -> NegotiatedFormat | None:
+        """What is sent, from the first negotiation of audio on; a later one may change it."""
+        self._make()
+        return self._format_in_use
+
+    @property
+    def encoding_name(self) -> str:
+        """Of what is sent."""
+        self._make()
+        return self._encoding_name
 
     @property
     def description(self) -> MediaNegotiated:
@@ -95,6 +107,7 @@ class AudioTrack:
     @property
     def packet_ms(self) -> float:
         """Milliseconds of audio in a packet that is sent: what was asked for, as far as codec and path can."""
+        self._make()
         return self._usual_packet_ms if self._sender is None else self._sender.packet_ms
 
     @property
@@ -108,28 +121,35 @@ class AudioTrack:
 
     def negotiate(self, audio: NegotiatedAudio | None, now: float) -> None:
         """Take the result of a negotiation, the first or a later one, with or without audio."""
-        session = self.session
-        receiver = None
         if self.taps.incoming is not None:
             self.taps.incoming("negotiated", agreement(audio, self.settings), now)
+        self._waiting = None if audio is None else (audio, now)
         if audio is None:
-            session.set_tracks(receiver=None, sender=None)
+            self.session.set_tracks(receiver=None, sender=None)
+        elif self._keys is not None or self.session.protection is not None:
+            self._make()
+            self._start(now)
+
+    def _make(self) -> None:
+        """Follow the last negotiation, if that was put off."""
+        if self._waiting is None:
             return
+        (audio, now), self._waiting = self._waiting, None
+        session, receiver = self.session, None
         if audio.direction.receives:
             receiver = session.receiver or self._new_receiver(audio)
             receiver.set_readers(self._readers(audio, receiver.statistics, receiver.background))
             self._formats = audio.formats
         preferred = self._preferred(audio.formats)
         wishes = PacketTimes.of(audio, preferred)
-        if self._sender is None or (preferred, wishes) != (self.format_in_use, self._wishes):
+        if self._sender is None or (preferred, wishes) != (self._format_in_use, self._wishes):
             self._sender = self._new_sender(preferred, wishes, self._sender)
         self._sender.tones.format = event_format(audio.events, self._sender.clock_rate)
         self._sender.pauses = self._pauses(audio, self._sender)
         if self._protector is not None:
             self._protector.use_red(self._red_payload_type(audio))
         session.set_tracks(receiver=receiver, sender=self._sender if audio.direction.sends else None)
-        session.set_feedback(_feedback(audio), audio.extensions, audio.mid, now)
-        self._start(now)
+        session.set_feedback(feedback_of(audio), audio.extensions, audio.mid, now)
 
     def set_keys(self, keys: SrtpKeys | None, now: float) -> None:
         """The handshake is done, and has given keys unless it was for data channels only."""
@@ -144,24 +164,32 @@ class AudioTrack:
                 protection = Overheard(protection, self.taps.incoming)
                 self.next_keys = ticking(self.keypad.take_changes, self.taps.incoming)
                 self.taps.incoming("keys", b"", now)
-            self.session.start(protection, now)
+            self.start(protection, now)
             self._keys = None
+
+    def start(self, protection: PacketProtection, now: float) -> None:
+        """From now on packets flow, with what was made of the keys."""
+        self._make()
+        self.session.start(protection, now)
 
     # What the call does in each media tick, and the agent between them
 
     @property
     def can_send(self) -> bool:
         """Whether there is a direction from us to the peer; what is written without one goes nowhere."""
+        self._make()
         return self.session.sender is not None
 
     @property
     def can_receive(self) -> bool:
         """Whether there is a direction from the peer to us."""
+        self._make()
         return self.session.receiver is not None
 
     @property
     def takes_tones(self) -> bool:
         """Whether the peer takes telephone events."""
+        self._make()
         return self._sender is not None and self._sender.tones.format is not None
 
     @property
@@ -201,6 +229,7 @@ class AudioTrack:
 
     def write(self, pcm: bytes) -> None:
         """Queue whole samples of any number, signed 16-bit mono at the settings' sample rate."""
+        self._make()
         sender = self.session.sender
         if sender is not None:
             sender.write(pcm)
@@ -209,6 +238,7 @@ class AudioTrack:
 
     def write_packet(self, packet: EncodedPacket) -> None:
         """Queue a packet of the codec that is sent. Raises ``ValueError`` for another."""
+        self._make()
         sender = self.session.sender
         if sender is not None:
             sender.write_packet(packet)
@@ -217,6 +247,7 @@ class AudioTrack:
 
     def write_tone(self, tone: Tone) -> None:
         """Queue a key that is pressed for the peer; nothing where it takes none."""
+        self._make()
         if self.session.sender is not None:
             self.session.sender.write_tone(tone)
 
@@ -277,7 +308,7 @@ class AudioTrack:
 
     def _red_payload_type(self, audio: NegotiatedAudio) -> int | None:
         """Of RED of what is sent, where there is such."""
-        red, in_use = audio.red, self.format_in_use
+        red, in_use = audio.red, self._format_in_use
         is_of_use = red is not None and in_use is not None and red.primary.rtpmap == in_use.rtpmap
         return red.rtpmap.payload_type if red is not None and is_of_use else None
 
@@ -310,8 +341,8 @@ class AudioTrack:
         wanted = wishes.wanted or self._usual_packet_ms
         if before is not None and wishes == self._wishes:
             wanted = before.packet_ms
-        self.format_in_use, self._wishes = preferred, wishes
-        self.encoding_name = codec.encoding_name
+        self._format_in_use, self._wishes = preferred, wishes
+        self._encoding_name = codec.encoding_name
         packet_ms = legal_packet_ms(codec, wanted, wishes.longest, wishes.shortest)
         knobs, sample_rate = self._knobs, settings.sample_rate
 
@@ -344,7 +375,7 @@ class AudioTrack:
             packet_times(codec, packet_ms, wishes.longest),
             number_of(preferred.remote_parameters.get("maxaveragebitrate")) or math.inf,
             make_encoder,
-            has_fec=self._knobs.in_band_fec and _takes_fec(codec, preferred.remote_parameters),
+            has_fec=self._knobs.in_band_fec and takes_fec(codec, preferred.remote_parameters),
             is_generous=self.settings.red == "on",
         )
         return sender
@@ -364,28 +395,3 @@ class AudioTrack:
             for codec in self.settings.codecs
             if codec.encoding_name == negotiated.encoding_name and codec.clock_rate == negotiated.clock_rate
         )
-
-
-def _feedback(audio: NegotiatedAudio) -> Feedback:
-    return Feedback(
-        nack=audio.has_feedback(NACK),
-        transport=audio.extensions.transport_sequence is not None,
-        receiver_rtt=audio.receiver_rtt,
-        reduced_size=audio.rtcp_rsize,
-    )
-
-
-def event_format(events: Sequence[NegotiatedFormat], clock_rate: int) -> EventFormat | None:
-    """The events at the clock of the codec that is sent, else those that there are (CONTRACT T20)."""
-    formats = [EventFormat(one.payload_type, one.clock_rate) for one in events]
-    return next((one for one in formats if one.clock_rate == clock_rate), formats[-1] if formats else None)
-
-
-def send_period(packet_ms: float, frame_seconds: float) -> float:
-    """Seconds; see ``AudioTrack.send_period``."""
-    return max(MIN_SEND_PERIOD, min(packet_ms / 1000, frame_seconds))
-
-
-def _takes_fec(codec: CodecSpec, told: Mapping[str, str]) -> bool:
-    """Codecs that say ``useinbandfec`` send FEC to who says so too (RFC 7587 §6.1)."""
-    return "useinbandfec" not in codec.offer_parameters or number_of(told.get("useinbandfec")) == 1

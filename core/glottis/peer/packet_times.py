@@ -10,6 +10,9 @@ MAX_DIGITS: Final = 6
 MAX_PACKET_MS: Final = 60.0
 """Longer packets would save little and cost delay; RFC 7587 §6.1 lets Opus have 120."""
 
+MIN_SEND_PERIOD: Final = 0.005
+"""Seconds; shorter packets leave several at a time, for no caller can hear the difference."""
+
 
 class PacketTimes(NamedTuple):
     """What the peer wishes of the packets that it gets, in milliseconds."""
@@ -48,3 +51,8 @@ def packet_times(codec: CodecSpec, first: float, longest: float | None) -> list[
     """Those that packets may have: the first, and longer ones for a path that turns out to be narrow."""
     most = min(longest or MAX_PACKET_MS, MAX_PACKET_MS)
     return [first, *sorted(ms for ms in codec.frame_durations_ms if first < ms <= most)]
+
+
+def send_period(packet_ms: float, frame_seconds: float) -> float:
+    """Seconds; see ``AudioTrack.send_period``."""
+    return max(MIN_SEND_PERIOD, min(packet_ms / 1000, frame_seconds))

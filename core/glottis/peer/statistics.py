@@ -36,13 +36,13 @@ def collect(
 ) -> Statistics:
     """``transport``, what there is of pair and channels, and what ``RtpSession.statistics`` has."""
     statistics = voice.session.statistics(now)
-    pair, sent = ice.selected_pair, voice.format_in_use
+    pair = ice.selected_pair
     return replace(
         statistics,
         transport=_transport(ice, transport),
         candidate_pair=_candidate_pair(pair, voice.available_bitrate) if pair is not None else None,
         inbound_codec=_codec(voice.format_received) if statistics.inbound_rtp is not None else None,
-        outbound_codec=_codec(sent) if statistics.outbound_rtp is not None else None,
+        outbound_codec=_codec(voice.format_in_use) if statistics.outbound_rtp is not None else None,
         local_candidate=_local_candidate(pair.local) if pair is not None else None,
         remote_candidate=_remote_candidate(pair.remote) if pair is not None else None,
         local_certificate=_certificate(transport.local_fingerprint),

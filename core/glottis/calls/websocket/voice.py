@@ -15,7 +15,7 @@ from glottis.contracts.codec import CodecSpec, EncoderKnobs, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import CodecStats, Counters, Statistics
-from glottis.peer.audio import send_period
+from glottis.peer.packet_times import send_period
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,

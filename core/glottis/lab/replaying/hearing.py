@@ -73,7 +73,7 @@ class Hearing:
         if isinstance(content, Agreement):
             self.track.negotiate(content.audio, now)
         elif kind is Kind.KEYS:
-            session.start(Plain(), now)
+            self.track.start(Plain(), now)
         elif kind is Kind.TICK:
             heard(now)
         else:
