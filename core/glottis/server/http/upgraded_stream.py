@@ -1,4 +1,4 @@
-"""What trio-websocket is given in place of the TCP connection, so that no peer can bring it out of step."""
+"""The way of a WebSocket's frames: metered, in time, and as fast as they may come."""
 
 import math
 import socket
@@ -25,25 +25,18 @@ PIECE: Final = 16 * 1024
 """Bytes that are handed on at a time."""
 
 
-class UpgradedStream(trio.abc.Stream):
-    """First a handshake of our own making, then the peer's frames, metered, and as fast as they may come.
+class UpgradedStream:
+    """The peer's frames after the handshake.
 
-    Each frame is handed on alone, a longer one in pieces, and others have their turn before the next. Who sends more of
+    Each is handed on alone, a longer one in pieces, and others have their turn before the next. Who sends more of
     them than ``limits`` allow is held back: we read more slowly, and TCP tells the peer. Who goes on for long is
     refused, and so are control frames beyond their rate, of which nobody needs many.
 
-    wsproto never sees the peer's head: some heads make it raise what nobody expects. ``early_bytes``, which came after
-    that head, are kept until it is answered. ``aclose`` leaves the connection open, for a last close frame and for
-    lingering.
+    ``early_bytes`` came after the head of the request. The connection stays its owner's to close.
     """
 
-    def __init__(self, stream: trio.abc.Stream, key: str, early_bytes: bytes, limits: HttpLimits) -> None:
+    def __init__(self, stream: trio.abc.Stream, early_bytes: bytes, limits: HttpLimits) -> None:
         self._stream = stream
-        self._handshake = (
-            "GET / HTTP/1.1\r\nHost: glottis\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-        ).encode()
-        self._answered = trio.Event()
         self._received = early_bytes
         self._position = 0
         """Of what was received and is not yet handed on."""
@@ -55,25 +48,20 @@ class UpgradedStream(trio.abc.Stream):
         self._pieces = TokenBucket(self._rate, limits.frame_burst, now)
         self._controls = TokenBucket(limits.control_frames_per_second, limits.control_frame_burst, now)
         self._flooded_since = math.inf
-        self._is_pausing = False
-        self._closed = False
         self._is_mid_frame = False
-        self.refusal: WebSocketClosed | None = None
-        """Why no more of the peer's bytes are taken."""
-        self.close_frame_sent = False
+        self._close_frame_sent = False
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        if self._handshake:
-            handshake, self._handshake = self._handshake, b""
-            await trio.lowlevel.checkpoint()
-            return handshake
-        await self._answered.wait()
-        if self._closed:
-            raise trio.ClosedResourceError
+    async def receive_piece(self, until: float) -> bytes | None:
+        """What comes next, which ends with a frame at the latest: None if nothing has come until then.
+
+        Nothing but ``b""`` comes after the end. Raises ``WebSocketClosed`` for a peer that is refused.
+        """
         if self._position < len(self._received):
             await trio.lowlevel.checkpoint()
+        elif (received := await self._receive_in_time(until)) is None:
+            return None
         else:
-            self._received, self._position = await self._receive_in_time(max_bytes), 0
+            self._received, self._position = received, 0
         piece = self._next_piece()
         await self._pause()
         return piece
@@ -90,21 +78,16 @@ class UpgradedStream(trio.abc.Stream):
             with suppress(OSError):  # it may be gone already, or be no TCP
                 stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
 
-    @property
-    def holds_back(self) -> bool:
-        """Whether there is more that the peer has sent than was handed on."""
-        return self._is_pausing or self._position < len(self._received)
-
     def _next_piece(self) -> bytes:
         """To the end of a frame, if that has come."""
         start, data, begun = self._position, self._received, self._meter.control_frames
         try:
             self._position = self._meter.take_untrusted(data, start)
         except Malformed as violation:
-            raise self._refuse(TOO_LARGE, str(violation)) from None
+            raise WebSocketClosed(TOO_LARGE, str(violation)) from None
         if self._meter.control_frames > begun and self._controls.take(trio.current_time()):
             rate = self._limits.control_frames_per_second
-            raise self._refuse(POLICY_VIOLATION, f"control frames: more than {rate:g} a second")
+            raise WebSocketClosed(POLICY_VIOLATION, f"control frames: more than {rate:g} a second")
         if self._meter.is_between_messages:
             self._patience = self._limits.message_timeout
         piece = data[start : self._position]
@@ -122,29 +105,28 @@ class UpgradedStream(trio.abc.Stream):
         self._flooded_since = min(self._flooded_since, now)
         if now - self._flooded_since > self._limits.flood_timeout:
             seconds = self._limits.flood_timeout
-            raise self._refuse(POLICY_VIOLATION, f"messages: more than {self._rate:g} a second for {seconds:g} seconds")
-        self._is_pausing = True
+            raise WebSocketClosed(
+                POLICY_VIOLATION, f"messages: more than {self._rate:g} a second for {seconds:g} seconds"
+            )
         await trio.sleep(wait)
-        self._is_pausing = False
 
-    async def _receive_in_time(self, max_bytes: int | None) -> bytes:
+    async def _receive_in_time(self, until: float) -> bytes | None:
         """More bytes, unless a message that has begun has kept us waiting for too long, all in all."""
         waits_from = trio.current_time()
-        may_be_idle = self._meter.is_between_messages
-        with trio.move_on_after(math.inf if may_be_idle else self._patience):
-            data = bytes(await self._stream.receive_some(max_bytes))
-            if not may_be_idle:
-                self._patience -= trio.current_time() - waits_from
-            return data
-        raise self._refuse(POLICY_VIOLATION, f"message: not whole after {self._limits.message_timeout:g} seconds")
-
-    def _refuse(self, code: int, reason: str) -> trio.BrokenResourceError:
-        """What to raise, so that the library stops reading."""
-        self.refusal = WebSocketClosed(code, reason)
-        return trio.BrokenResourceError(reason)
+        patience = math.inf if self._meter.is_between_messages else self._patience
+        with trio.move_on_at(min(until, waits_from + patience)) as scope:
+            received = bytes(await self._stream.receive_some(PIECE))
+        if patience < math.inf:
+            self._patience -= trio.current_time() - waits_from
+        if not scope.cancelled_caught:
+            return received
+        if trio.current_time() >= waits_from + patience:
+            seconds = self._limits.message_timeout
+            raise WebSocketClosed(POLICY_VIOLATION, f"message: not whole after {seconds:g} seconds")
+        return None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send a whole frame within ``send_timeout`` seconds: a peer that does not read is as good as gone.
+        """Send whole frames within ``send_timeout`` seconds: a peer that does not read is as good as gone.
 
         After a frame that was cut short, by that or by a cancellation, nothing more can be sent.
         """
@@ -157,17 +139,9 @@ class UpgradedStream(trio.abc.Stream):
         if scope.cancelled_caught:
             raise trio.BrokenResourceError("the peer does not read")
         self._is_mid_frame = False
-        self._answered.set()
-        self.close_frame_sent = self.close_frame_sent or bytes(data[:1]) == _CLOSE_FRAME
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        self._closed = True
-        await trio.lowlevel.checkpoint()
+        self._close_frame_sent = self._close_frame_sent or bytes(data[:1]) == _CLOSE_FRAME
 
     async def send_close_frame(self, code: int, reason: str) -> None:
-        """Send the close frame that trio-websocket leaves out when the peer breaks the protocol (RFC 6455 §7.1.7)."""
-        if not self.close_frame_sent:
+        """Unless one was sent, as where the peer has broken the protocol (RFC 6455 §7.1.7)."""
+        if not self._close_frame_sent:
             await self.send_all(Connection(ConnectionType.SERVER).send(CloseConnection(code, reason)))
