@@ -30,10 +30,11 @@ class FakeSocket:
         except (trio.EndOfChannel, trio.ClosedResourceError):
             raise self.closed or WebSocketClosed(1001, "gone") from None
 
-    async def send(self, message: str | bytes) -> None:
+    async def send(self, *messages: str | bytes) -> None:
         await self.readable.wait()
-        is_audio = isinstance(message, bytes)
-        self.sent.append({"type": "audio", "data": message} if is_audio else json.loads(message))
+        for message in messages:
+            is_audio = isinstance(message, bytes)
+            self.sent.append({"type": "audio", "data": message} if is_audio else json.loads(message))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         self.closed = self.closed or WebSocketClosed(code, reason)

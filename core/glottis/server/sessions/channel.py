@@ -1,14 +1,14 @@
 """The signaling of one session over one WebSocket: ordered, bounded, and the answer first (CONTRACT §2–3)."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
-from glottis.calls.streams import Wakeup
+from glottis.calls.streams import SmallEvent, Wakeup
 from glottis.contracts.short_queue import ShortQueue
 from glottis.server.http.turns import Turns
 from glottis.signaling.close_codes import NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER
@@ -25,6 +25,9 @@ from glottis.signaling.messages import (
     parse_client_message_untrusted,
 )
 from glottis.wire.token_bucket import TokenBucket
+
+SENT_AT_ONCE: Final = 8192
+"""Bytes of messages that leave in one go; a longer one leaves alone."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +48,14 @@ class SignalingLimits:
     """Seconds for ``close`` to send what is queued."""
 
 
+DEFAULT_SIGNALING_LIMITS: Final = SignalingLimits()
+
+
 class Socket(Protocol):
     """What the channel needs of a ``WebSocket``."""
 
     async def receive(self) -> str | bytes: ...
-    async def send(self, message: str | bytes) -> None: ...
+    async def send(self, *messages: str | bytes) -> None: ...
     async def close(self, code: int = NORMAL, reason: str = "") -> None: ...
 
 
@@ -75,9 +81,8 @@ class SignalingChannel:
         self._errors = TokenBucket(limits.errors_per_minute / 60, limits.error_burst, trio.current_time())
         self._closing: WebSocketClosed | None = None
         self._sending = trio.CancelScope()
-        self._wake_up = trio.Event()
-        self._sent = Wakeup()
-        self._finished = trio.Event()
+        self._queued, self._sent = Wakeup(), Wakeup()
+        self._finished = SmallEvent()
 
     async def receive(self) -> ClientMessage | Audio:
         """The client's next valid message; raises ``WebSocketClosed`` at the end.
@@ -126,7 +131,7 @@ class SignalingChannel:
             self._ready.extend(self._held_back)
             self._held_back.clear()
         self._check_bounds()
-        self._wake_up.set()
+        self._queued.wake()
 
     def play(self, audio: bytes | Mark) -> int:
         """Queue a binary message, or a mark among these, behind no text: says how many had to give way to it."""
@@ -135,7 +140,7 @@ class SignalingChannel:
         dropped = self._audio.push(
             encode_message(audio) if isinstance(audio, Mark) else audio, self._limits.max_queued_audio
         )
-        self._wake_up.set()
+        self._queued.wake()
         return int(dropped)
 
     def stop_playing(self) -> None:
@@ -166,7 +171,7 @@ class SignalingChannel:
             self._closing = closed.again()
             self._audio.clear()
             self._sending.deadline = trio.current_time() + self._limits.flush_timeout
-            self._wake_up.set()
+            self._queued.wake()
             self._sent.wake()
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
@@ -184,7 +189,8 @@ class SignalingChannel:
             with self._sending:
                 while self._closing is None:
                     await self._flush()
-                    await self._wake_up.wait()
+                    if self._closing is None:
+                        await self._queued.wait()
                 await self._flush()
             if self._closing is not None:
                 await self._websocket.close(self._closing.code, self._closing.reason)
@@ -194,21 +200,28 @@ class SignalingChannel:
             self._finished.set()
 
     async def _flush(self) -> None:
-        self._wake_up = trio.Event()
         while self._ready or self._audio:
             if not self._ready:
                 await self._websocket.send(self._audio.popleft())
                 continue
-            text = self._ready.popleft()
-            self._queued_bytes -= len(text)
+            texts = list(self._take_some())
             self._sent.wake()
-            await self._websocket.send(text.decode())
+            await self._websocket.send(*texts)
+
+    def _take_some(self) -> Iterator[str]:
+        """Short ones leave together, as an answer does with what has waited for it."""
+        size = 0
+        while self._ready and (not size or size + len(self._ready[0]) <= SENT_AT_ONCE):
+            text = self._ready.popleft()
+            size += len(text)
+            self._queued_bytes -= len(text)
+            yield text.decode()
 
 
 @asynccontextmanager
 async def open_signaling(
     websocket: Socket,
-    limits: SignalingLimits | None = None,
+    limits: SignalingLimits = DEFAULT_SIGNALING_LIMITS,
     *,
     answered: bool = False,
     session_id: str = "",
@@ -221,9 +234,7 @@ async def open_signaling(
     exception group.
     """
     async with trio.open_nursery() as nursery:
-        channel = SignalingChannel(
-            websocket, limits or SignalingLimits(), session_id, answered=answered, turns=turns or Turns()
-        )
+        channel = SignalingChannel(websocket, limits, session_id, answered=answered, turns=turns or Turns())
         nursery.start_soon(channel.write)
         yield channel
         nursery.cancel_scope.cancel()

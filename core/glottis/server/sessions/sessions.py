@@ -12,7 +12,7 @@ import trio
 from glottis.barrier import stop
 from glottis.calls.leg import LegFactory
 from glottis.calls.limits import CallLimits
-from glottis.calls.streams import Wakeup
+from glottis.calls.streams import SmallEvent, Wakeup
 from glottis.config import Campaign, ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo, Principal
@@ -57,9 +57,9 @@ class _Entry:
 
     session: Session
     base_url: str
-    stopped: trio.Event = field(default_factory=trio.Event)
+    stopped: SmallEvent = field(default_factory=SmallEvent)
     """The session's task has ended, and with it the agent."""
-    given_up: trio.Event = field(default_factory=trio.Event)
+    given_up: SmallEvent = field(default_factory=SmallEvent)
     """The agent has stopped, or has had its time to."""
 
 
