@@ -39,9 +39,10 @@ class Flight:
 
         The rest is what OpenSSL repeats by its own clock, after a second or more, ahead of what it answers.
         """
-        fresh = [record for record in records if _place(record) > self._newest]
+        places = [_place(record) for record in records]
+        fresh = [record for record, place in zip(records, places, strict=True) if place > self._newest]
         if fresh:
-            self._newest = max(map(_place, fresh))
+            self._newest = max(places)
             self._records = fresh
             self._sent_at = now
             self._interval = FIRST_INTERVAL
