@@ -100,7 +100,9 @@ class PeerDriver:
         if self._ufrags != self.peer.local_ufrags:
             self._name(self.peer.local_ufrags)
         self._send()
+        are_told = False
         while not self._closed and (event := self._next_event()) is not None:
+            are_told = True
             match event:
                 case PathAuthenticated(path, proven, selected):
                     self._endpoint.add_path(path, self, proven=proven, in_use=selected)
@@ -110,6 +112,7 @@ class PeerDriver:
                     self._endpoint.remove_path(path, self)
                 case _:
                     self._handle_event(event)
+        if are_told:  # what has come of them leaves together
             self._send()
         if not self._closed:  # an event may have ended the call
             self._scheduler.call_at(self, self._next_turn())
