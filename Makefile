@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 PLUGINS := $(sort $(wildcard plugins/*))
-DISTRIBUTIONS := core codecs/dvi4 codecs/opus codecs/spandsp $(PLUGINS)
+DISTRIBUTIONS := core core/kits/testing codecs/dvi4 codecs/opus codecs/spandsp $(PLUGINS)
 PACKAGING := $(wildcard $(foreach d,$(DISTRIBUTIONS),$(d)/pyproject.toml $(d)/setup.py $(d)/build_*.py $(d)/*.c))
 
 # Callers of other WebRTC stacks, for the tests

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from support.created import create_all
+from support.installing import build_wheels
 
 ROOT = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
@@ -157,13 +159,20 @@ MEMBERS = [
     for pattern in WORKSPACE["tool"]["uv"]["workspace"]["members"]
     for path in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))
 ]
+KITS = {kit: ROOT / "core" / "glottis" / kit.name for kit in MEMBERS if kit.parent.name == "kits"}
+"""Distributions of packages that lie in the core's folder, which its own leaves out."""
+TESTED_HERE = {ROOT / "core", *KITS}
 PROJECTS = {project_of(folder)["project"]["name"]: project_of(folder) for folder in MEMBERS}
 
 
 NEEDS = [
     need
     for content in PROJECTS.values()
-    for need in content["project"]["dependencies"] + content["build-system"]["requires"]
+    for need in chain(
+        content["project"]["dependencies"],
+        content["build-system"]["requires"],
+        *content["project"].get("optional-dependencies", {}).values(),
+    )
 ]
 
 
@@ -190,14 +199,14 @@ def test_what_members_of_the_workspace_need_of_each_other_comes_from_it() -> Non
 def test_every_need_has_an_upper_bound() -> None:
     groups = WORKSPACE["dependency-groups"].values()
     tools = [need for group in groups for need in group if "include-group" not in need]
-    assert [need for need in NEEDS + tools if not re.search("<|~=", need)] == []
+    assert [need for need in NEEDS + tools if not re.search("<|~=|==", need)] == []
 
 
 def test_every_distribution_of_the_workspace_has_what_it_needs() -> None:
     missing = [
         f"{folder.relative_to(ROOT)}: {name}"
         for folder in MEMBERS
-        for name in ("README.md", "LICENSE", *(["tests"] if folder.name != "core" else []))
+        for name in ("README.md", "LICENSE", *(["tests"] if folder not in TESTED_HERE else []))
         if not (folder / name).exists()
     ]
     assert missing == []
@@ -211,7 +220,10 @@ def test_all_distributions_have_one_version_and_one_licence() -> None:
 
 def imported_by(member: Path) -> set[str]:
     """Top-level names that a member imports, but for its own and the standard library's."""
-    names = {name for path in SOURCES if path.is_relative_to(member) for name in read(path).imports}
+    folder = KITS.get(member, member)
+    apart = set(KITS.values()) - {folder}
+    sources = [path for path in SOURCES if path.is_relative_to(folder) and apart.isdisjoint(path.parents)]
+    names = {name for path in sources for name in read(path).imports}
     return names - sys.stdlib_module_names - {path.name for path in member.iterdir()}
 
 
@@ -219,6 +231,34 @@ def imported_by(member: Path) -> set[str]:
 def providers() -> Mapping[str, list[str]]:
     """The distributions that a top-level name comes from."""
     return {name: list(map(normal, found)) for name, found in packages_distributions().items()}
+
+
+def test_kits_are_for_the_very_version_of_the_core_that_names_them() -> None:
+    """They import more of it than others may."""
+    version = PROJECTS["glottis"]["project"]["version"]
+    extras = PROJECTS["glottis"]["project"]["optional-dependencies"]
+    for folder in KITS:
+        [need] = extras[folder.name]
+        assert re.sub(r"\[\w+\]", "", need) == f"glottis-{folder.name}=={version}"
+        assert f"glottis=={version}" in project_of(folder)["project"]["dependencies"]
+
+
+def test_no_plugin_imports_a_kit() -> None:
+    """Devices do without. For the core import-linter sees to it."""
+    plugins = [path for path in SOURCES if not path.is_relative_to(ROOT / "core")]
+    wanted = re.compile(r"^\s*(from|import) glottis\.(lab|testing)\b", re.MULTILINE)
+    assert [path for path in plugins if wanted.search(path.read_text())] == []
+
+
+@pytest.mark.slow
+def test_core_and_kits_share_the_folder_of_the_core_between_them(tmp_path: Path) -> None:
+    """No module is in two wheels, which pip would take from both with the first, and none is in no wheel."""
+    build_wheels([ROOT / "core", *KITS], tmp_path)
+    packed = [name for path in tmp_path.glob("*.whl") for name in zipfile.ZipFile(path).namelist()]
+    modules = [name for name in packed if name.endswith(".py")]
+    assert len(modules) == len(set(modules))
+    assert set(modules) == {str(path.relative_to(ROOT / "core")) for path in (ROOT / "core" / "glottis").rglob("*.py")}
+    assert len(list(tmp_path.glob("*.whl"))) == 1 + len(KITS)
 
 
 @pytest.mark.slow

@@ -44,25 +44,26 @@ def main(targets: list[str]) -> None:
 
 
 def build_pure() -> None:
-    """The core, the plugins, and the codecs without a compiler.
+    """The core, its kits, the plugins, and the codecs without a compiler.
 
     Of copies: setuptools packs what earlier builds have left in a folder, modules that are gone among it.
     """
-    folders = [REPOSITORY / "core", *folders_of("codecs"), *folders_of("plugins")]
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     with tempfile.TemporaryDirectory() as directory:
-        pure = [copy_of(folder, Path(directory)) for folder in folders if folder.name not in COMPILED]
+        core, codecs, plugins = (copy_of(room, Path(directory)) for room in ("core", "codecs", "plugins"))
+        folders = [core, *folders_of(core / "kits"), *folders_of(codecs), *folders_of(plugins)]
+        pure = [folder for folder in folders if folder.name not in COMPILED]
         subprocess.run([*pip, "--wheel-dir", DIST, *pure], check=True)
 
 
-def copy_of(folder: Path, into: Path) -> Path:
-    """Without what was built in it."""
-    return shutil.copytree(folder, into / folder.relative_to(REPOSITORY), ignore=LEFTOVERS)
+def copy_of(room: str, into: Path) -> Path:
+    """Without what was built in it. The kits' links lead to the copy of the core."""
+    return shutil.copytree(REPOSITORY / room, into / room, symlinks=True, ignore=LEFTOVERS)
 
 
-def folders_of(room: str) -> list[Path]:
+def folders_of(room: Path) -> list[Path]:
     """Where its distributions lie."""
-    return [path.parent for path in sorted((REPOSITORY / room).glob("*/pyproject.toml"))]
+    return [path.parent for path in sorted(room.glob("*/pyproject.toml"))]
 
 
 def build_compiled(target: Target) -> None:

@@ -1,6 +1,8 @@
 """``glottis check``: what an author sees of a plugin that holds, of one that does not, and of one that is not there."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from glottis.testing.rules.ice import ICE_RULES
 from glottis.testing.rules.plugin import PLUGIN_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES
 from glottis.testing.rules.selection import SELECTION_RULES
+from support.hiding import HIDE
 from support.installed import installed_plugins
 from support.markdown import Document
 
@@ -126,6 +129,22 @@ def test_calls_of_an_agent_in_a_file_are_told_the_settings_of_its_campaign(
 def test_a_package_that_is_not_there_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "glottis-opius"]) == 2
     assert "no installed plugin is called 'glottis-opius'; installed: " in capsys.readouterr().err
+
+
+WITHOUT = f"""
+import sys
+from glottis.cli import main
+{HIDE}
+hide("glottis.testing")
+sys.exit(main(["check", "glottis-echo"]))
+"""
+
+
+@pytest.mark.slow
+def test_what_a_lean_installation_lacks_is_named_with_the_command_that_installs_it() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "glottis: check: glottis.testing is not installed: pip install 'glottis[testing]'\n"
 
 
 def test_a_file_without_its_function_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from support.installing import ROOT, build_wheels, create_environment, install, 
 
 pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
-NEEDED = ("core", "plugins/echo", "plugins/talker", "plugins/vad-energy")
+NEEDED = ("core", "core/kits/testing", "plugins/echo", "plugins/talker", "plugins/vad-energy")
 CREATED = {
     "agent": "budgie",
     "codec": "plain",

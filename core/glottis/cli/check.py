@@ -1,11 +1,11 @@
-"""``glottis check``: try a package rule by rule, before others use it."""
+"""``glottis check``: try a package rule by rule, before others use it. It needs the extra ``glottis[testing]``."""
 
 import argparse
 import os
 import sys
 from collections import Counter
 
-from glottis.cli.parts import Commands, Parts, add_api_key, add_config, api_key
+from glottis.cli.parts import Commands, Parts, add_api_key, add_config, api_key, extra
 from glottis.config import load_config
 from glottis.plugins import AgentFile, BrokenPlugin, Plugin, Registry, load_beside
 
@@ -22,8 +22,9 @@ def add(commands: Commands) -> None:
 
 
 def _check(options: argparse.Namespace, parts: Parts) -> int:
-    from glottis.testing.checking import find_plugins, parts_of  # late, so that other commands need not wait for it
-    from glottis.testing.rules.rule import Outcome
+    with extra("testing", "check"):
+        from glottis.testing.checking import find_plugins, parts_of  # late, so that other commands do without it
+        from glottis.testing.rules.rule import Outcome
 
     config = load_config(options.config, os.environ)
     plugin, registry = _loaded(options.package, parts, config.plugins.disabled)

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from glottis.cli.parts import Commands, Parts
-from glottis.contracts.errors import NotInstalled
+from glottis.cli.parts import Commands, Parts, extra
 
 
 def add(commands: Commands) -> None:
@@ -50,12 +49,8 @@ def _number(text: str) -> int:
 
 
 def _run(options: argparse.Namespace, parts: Parts) -> int:
-    try:
+    with extra("lab", "lab"):
         from glottis.lab import commands  # late, so that other commands need neither it nor what it imports
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] == "glottis":
-            raise
-        raise NotInstalled(f"lab: {error.name} is not installed: pip install 'glottis[lab]'") from None
     command = getattr(commands, options.what)
     exit_code: int = command(options)
     return exit_code

@@ -161,6 +161,7 @@ class Package:
             ),
             "license_words": f"Its licence is {self.license}." if self.license != "none" else "All rights reserved.",
             "glottis": f"glottis{bounds}",
+            "testing": f"glottis[testing]{bounds}",
             "companions": "".join(f'    "glottis-{name}{bounds}",\n' for name in self.kind.companions),
             "api_version": API_VERSION,
             "environment": "".join(f"      {name}: {value}\n" for name, value in self.kind.environment.items()),

@@ -3,14 +3,15 @@
 import argparse
 import os
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from glottis.cli.agents import functions_of, resolve_with, with_campaign
 from glottis.config import API_KEY_VARIABLE, Config, Isolation, Mistakes, ResolvedConfig, load_what_fits
-from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.errors import ConfigurationError, NotInstalled
 from glottis.contracts.secret import Secret
 from glottis.plugins import FunctionAgent, Registry, installed_names, load_beside, load_plugins
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Commands = Any
 """What ``add_subparsers`` returns: argparse's own name of it is private."""
+KITS: Final = ("glottis.lab", "glottis.testing")
+"""Packages of distributions of their own, for tools of authors and researchers."""
 
 
 def _run_gateway(config: ResolvedConfig, *beside: Callable[[], Awaitable[None]]) -> None:
@@ -126,6 +129,18 @@ def _load(parts: Parts, disabled: Collection[str], mistakes: Mistakes) -> Regist
     except ConfigurationError as error:
         mistakes.add(str(error))
     return parts.load_plugins(disabled=[name for name in disabled if name in installed_names()])
+
+
+@contextmanager
+def extra(name: str, command: str) -> Iterator[None]:
+    """For imports of what the extra brings. Raises ``NotInstalled`` where it was not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = str(error.name)
+        if missing.partition(".")[0] == "glottis" and missing not in KITS:
+            raise
+        raise NotInstalled(f"{command}: {missing} is not installed: pip install 'glottis[{name}]'") from None
 
 
 def write(lines: Iterable[str]) -> None:
