@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NoReturn
 
 import trio
@@ -48,12 +49,10 @@ async def serve(
     with trio.open_signal_receiver(*grace, *([] if has_terminal else [signal.SIGHUP])) as signals:
         async with (
             open_gateway(config, times=times, listeners=listeners or None) as gateway,
-            collecting(gateway.scheduler, lambda: len(gateway.sessions)),
+            collecting(gateway.scheduler, lambda: len(gateway.sessions), partial(_settle, gateway)),
             _watched(manager),
         ):
             with gateway.watchdog.guarding_exit(longest_stop):
-                give_back()
-                gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
                 async with trio.open_nursery() as announcing:
                     announcing.start_soon(_announce, config, gateway, manager)
                     received = await _next_stop(signals, manager)
@@ -65,6 +64,12 @@ async def serve(
                     if not await gateway.stop(grace[received]):
                         abandon()
                     nursery.cancel_scope.cancel()
+
+
+def _settle(gateway: Gateway) -> None:
+    """There is no call, and what was loaded was looked through."""
+    give_back()
+    gateway.watchdog.excuse()
 
 
 async def _announce(config: ResolvedConfig, gateway: Gateway, manager: ServiceManager) -> None:

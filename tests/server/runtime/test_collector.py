@@ -34,7 +34,13 @@ class Process:
         self.calls = 0
         self.blocks = 300_000
         self.full_takes = 0.001
-        self.collector = Collector(lambda: self.calls, self, blocks=lambda: self.blocks, clock=lambda: self.now)
+        self.collector = Collector(
+            lambda: self.calls,
+            self,
+            blocks=lambda: self.blocks,
+            clock=lambda: self.now,
+            settled=lambda: self.asked.append("settled"),
+        )
         self.collector.start()
         self.started = self.told()
 
@@ -86,11 +92,20 @@ class Process:
 
 @pytest.fixture
 def process() -> Process:
-    return Process()
+    """One whose start is over."""
+    process = Process()
+    process.rest(2 * IDLE)
+    return process
 
 
-def test_what_is_there_at_the_start_is_never_looked_at_again(process: Process) -> None:
-    assert process.started == ["collect 2", "freeze", "disable"]
+def test_what_is_there_at_the_start_is_looked_at_once_and_keeps_nobody_waiting() -> None:
+    process = Process()
+    assert process.started == ["freeze", "disable"]
+    process.calls = 1
+    assert process.rest(3600) == []
+    process.calls = 0
+    assert process.rest(2 * IDLE) == ["unfreeze", "collect 2", "freeze", "settled"]
+    assert process.rest(3600) == []
     process.collector.stop()
     assert process.told() == ["unfreeze", "enable"]
 

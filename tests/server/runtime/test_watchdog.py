@@ -190,6 +190,18 @@ def test_what_still_blocks_after_a_suspension_is_named(loop: Loop, caplog: pytes
     assert "plugin snail" in caplog.text
 
 
+def test_what_kept_nobody_waiting_is_no_stall(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.heartbeat.after_io_wait(0)
+    loop.pass_time(2 * STALL)
+    loop.heartbeat.begin_anew()
+    loop.heartbeat.before_io_wait(0)
+    loop.reporter.look()
+    assert caplog.messages == []
+    loop.work(2 * STALL, looks=0)
+    loop.reporter.look()
+    assert len(caplog.messages) == 1
+
+
 def test_the_heartbeat_stands_still_while_the_loop_waits(loop: Loop) -> None:
     assert loop.heartbeat.began == math.inf
     loop.heartbeat.after_io_wait(0)

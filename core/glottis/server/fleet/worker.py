@@ -56,7 +56,7 @@ async def _serve(config: ResolvedConfig, member: Member) -> None:
             open_gateway(
                 config, endpoint=endpoint, streams=streams, listeners=listeners, tokens=tokens, fleet=member
             ) as gateway,
-            collecting(gateway.scheduler, lambda: len(gateway.sessions)),
+            collecting(gateway.scheduler, lambda: len(gateway.sessions), gateway.watchdog.excuse),
             trio.open_nursery() as nursery,
         ):
             give_back()

@@ -3,7 +3,7 @@
 Left alone, Python looks through all objects of all calls whenever a quarter of them is new: 100 ms for 1,000 calls, at
 the worst moment. What ended calls leave is freed without that, by reference counting. The rest, which plugins and
 libraries tie in circles, is found while it is young, in free moments of the wheel; and what was missed then, when no
-call is there.
+call is there. So is what was loaded at the start: the first answer does not wait for it.
 """
 
 import gc
@@ -51,7 +51,10 @@ class GarbageCollector(Protocol):
 
 
 class Collector:
-    """Decides what is collected when. ``calls`` counts those of the gateway, ``blocks`` measures the process."""
+    """Decides what is collected when. ``calls`` counts those of the gateway, ``blocks`` measures the process.
+
+    ``settled`` is called once, in the first moment without a call, when what was there at the start was looked at.
+    """
 
     def __init__(
         self,
@@ -60,11 +63,13 @@ class Collector:
         *,
         blocks: Callable[[], int] = sys.getallocatedblocks,
         clock: Callable[[], float],
+        settled: Callable[[], None] | None = None,
     ) -> None:
         self._calls = calls
         self._gc = collector
         self._blocks = blocks
         self._clock = clock
+        self._settled = settled
         self._middle = 0
         """Objects, at most, that have come through one step and wait for a second."""
         self._uncounted_moments = 0
@@ -77,10 +82,10 @@ class Collector:
         self._blocks_then = 0
 
     def start(self) -> None:
-        """What is there now stays: it is not looked at any more. Python's own collections are off."""
-        self._gc.collect()
+        """What is there now is looked at once, when no call is there, and stays. Python's own collections are off."""
         self._gc.freeze()
         self._gc.disable()
+        self._set_aside = True
         self._blocks_then = self._blocks()
 
     def stop(self) -> None:
@@ -107,6 +112,9 @@ class Collector:
             logger.warning("memory has grown by much: all of it was searched for garbage in %.0f ms", seconds * 1e3)
         elif now - self._last_call_at > IDLE and (self._anything_new or self._set_aside):
             self._full()
+            if self._settled is not None:
+                self._settled()
+                self._settled = None
         elif self._anything_new and calls <= FEW_CALLS and now - self._full_at > SOMETIMES and self._full_took < QUICK:
             self._full(frozen=True)
 
@@ -149,12 +157,14 @@ class Collector:
 
 
 @asynccontextmanager
-async def collecting(scheduler: Scheduler, calls: Callable[[], int]) -> AsyncIterator[None]:
+async def collecting(
+    scheduler: Scheduler, calls: Callable[[], int], settled: Callable[[], None] | None = None
+) -> AsyncIterator[None]:
     """Take the place of Python's own collections while the block runs, in which a gateway with this wheel serves.
 
     This is about the whole process; so it is for a program whose business is the gateway alone, as ``glottis serve``.
     """
-    collector = Collector(calls, clock=trio.current_time)
+    collector = Collector(calls, clock=trio.current_time, settled=settled)
     collector.start()
     scheduler.use_free_moment = collector.use_free_moment
     try:
