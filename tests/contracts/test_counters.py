@@ -2,14 +2,13 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import glottis
 from glottis.contracts.statistics import StatsObject
 
 ROOMS = ("rtp", "ice", "turn", "dtls", "sctp", "peer", "calls")
-SHOWN = {field.name for kind in StatsObject.__subclasses__() for field in fields(kind)}
+SHOWN = {name for kind in StatsObject.__subclasses__() for name in kind.__struct_fields__}
 ALIASES = {
     "ice/agent.py: dropped_datagrams": "ice_datagrams_dropped",
     "ice/remote_candidates.py: _useless": "ice_candidates_ignored",

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, ClassVar, Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsObject:
+
+class StatsObject(msgspec.Struct, frozen=True, kw_only=True):
     """One object; ``type`` is its RTCStatsType."""
 
     type: ClassVar[str]
@@ -23,8 +24,7 @@ class StatsObject:
         return {told: value for name, told in _members_of(kind) if (value := getattr(self, name)) is not None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransportStats(StatsObject):
+class TransportStats(StatsObject, frozen=True, kw_only=True):
     """The way to the peer, as a whole."""
 
     type: ClassVar[str] = "transport"
@@ -38,8 +38,7 @@ class TransportStats(StatsObject):
     remote_certificate_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateStats(StatsObject):
+class CertificateStats(StatsObject, frozen=True, kw_only=True):
     """Of either end: what its session description has announced, and it has shown."""
 
     type: ClassVar[str] = "certificate"
@@ -47,8 +46,7 @@ class CertificateStats(StatsObject):
     fingerprint_algorithm: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalCandidateStats(StatsObject):
+class LocalCandidateStats(StatsObject, frozen=True, kw_only=True):
     """Ours in the pair that is used."""
 
     type: ClassVar[str] = "local-candidate"
@@ -64,15 +62,13 @@ class LocalCandidateStats(StatsObject):
     tcp_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteCandidateStats(LocalCandidateStats):
+class RemoteCandidateStats(LocalCandidateStats, frozen=True, kw_only=True):
     """The peer's in the pair that is used."""
 
     type: ClassVar[str] = "remote-candidate"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidatePairStats(StatsObject):
+class CandidatePairStats(StatsObject, frozen=True, kw_only=True):
     """The pair of candidates that is used."""
 
     type: ClassVar[str] = "candidate-pair"
@@ -93,8 +89,7 @@ class CandidatePairStats(StatsObject):
     """Bits per second, with all headers: what the peer's feedback allows, and no more than is ever needed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodecStats(StatsObject):
+class CodecStats(StatsObject, frozen=True, kw_only=True):
     """What one direction is encoded by."""
 
     type: ClassVar[str] = "codec"
@@ -107,8 +102,7 @@ class CodecStats(StatsObject):
     sdp_fmtp_line: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundRtpStats(StatsObject):
+class InboundRtpStats(StatsObject, frozen=True, kw_only=True):
     """The stream that is received."""
 
     type: ClassVar[str] = "inbound-rtp"
@@ -141,8 +135,7 @@ class InboundRtpStats(StatsObject):
     nack_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundRtpStats(StatsObject):
+class OutboundRtpStats(StatsObject, frozen=True, kw_only=True):
     """The stream that is sent."""
 
     type: ClassVar[str] = "outbound-rtp"
@@ -169,8 +162,7 @@ class OutboundRtpStats(StatsObject):
     """Not of W3C: at which the encoder works now, None if that cannot be changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteInboundRtpStats(StatsObject):
+class RemoteInboundRtpStats(StatsObject, frozen=True, kw_only=True):
     """The stream that is sent, as the peer has reported it."""
 
     type: ClassVar[str] = "remote-inbound-rtp"
@@ -187,8 +179,7 @@ class RemoteInboundRtpStats(StatsObject):
     round_trip_time: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteOutboundRtpStats(StatsObject):
+class RemoteOutboundRtpStats(StatsObject, frozen=True, kw_only=True):
     """The stream that is received, as the peer has reported it. The round trip is told where nothing is sent."""
 
     type: ClassVar[str] = "remote-outbound-rtp"
@@ -206,8 +197,7 @@ class RemoteOutboundRtpStats(StatsObject):
     round_trip_time: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataChannelStats(StatsObject):
+class DataChannelStats(StatsObject, frozen=True, kw_only=True):
     """One that there is."""
 
     type: ClassVar[str] = "data-channel"
@@ -221,8 +211,7 @@ class DataChannelStats(StatsObject):
     bytes_received: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerConnectionStats(StatsObject):
+class PeerConnectionStats(StatsObject, frozen=True, kw_only=True):
     """The connection as a whole."""
 
     type: ClassVar[str] = "peer-connection"
@@ -235,8 +224,7 @@ class PeerConnectionStats(StatsObject):
     bytes_received: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentStats(StatsObject):
+class AgentStats(StatsObject, frozen=True, kw_only=True):
     """Not of W3C: the agent, and what waits on its way to and from the caller."""
 
     type: ClassVar[str] = "agent"
@@ -250,8 +238,7 @@ class AgentStats(StatsObject):
     """Seconds of what the agent has said that were not sent yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters(StatsObject):
+class Counters(StatsObject, frozen=True, kw_only=True):
     """What webrtc-stats has no names for: above all, what has come and was of no use. Clients are not told of zeros."""
 
     type: ClassVar[str] = "counters"
@@ -327,7 +314,10 @@ class Counters(StatsObject):
     def counting(self, **counts: int) -> "Counters":
         """The same, with these counts: of a call that goes well they are all zeros, and nothing is copied."""
         others = {name: count for name, count in counts.items() if count != getattr(self, name)}
-        return replace(self, **others) if others else self
+        return msgspec.structs.replace(self, **others) if others else self
+
+
+_NOTHING_COUNTED: Final = Counters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +340,7 @@ class Statistics:
     data_channels: tuple[DataChannelStats, ...] = ()
     """The first ones."""
     agent: AgentStats | None = None
-    counters: Counters = Counters()
+    counters: Counters = _NOTHING_COUNTED
     timestamp: float | None = field(default=None, compare=False)
     """When it was counted; None before there is a connection."""
 
@@ -383,7 +373,7 @@ _OBJECTS: Final = tuple(one.name for one in fields(Statistics) if one.name not i
 @cache
 def _members_of(kind: Any) -> tuple[tuple[str, str], ...]:
     """Of a ``StatsObject``: their names, here and as clients know them."""
-    return tuple((field.name, camel_case(field.name)) for field in fields(kind))
+    return tuple((name, camel_case(name)) for name in kind.__struct_fields__)
 
 
 @cache

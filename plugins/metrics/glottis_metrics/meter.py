@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Final
 
+import msgspec
 from glottis import CallEvent, CallInfo, StateChanged, Statistics, StatisticsReported
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.process_collector import ProcessCollector
@@ -94,7 +94,7 @@ class SessionMeter:
         self._count(statistics)
         meter.ended.labels(self._campaign_id, reason_label(reason)).inc()
         meter.duration.labels(self._campaign_id).observe(self._clock() - self._created_at)
-        for what, count in asdict(statistics.counters).items():
+        for what, count in msgspec.structs.asdict(statistics.counters).items():
             if count:
                 meter.counts.labels(what).inc(count)
         if (pair := statistics.candidate_pair) is not None:

@@ -1,8 +1,8 @@
 """What a turn consists of, whatever an agent tells of it, and whenever."""
 
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from glottis import Statistics
 from glottis.contracts.statistics import InboundRtpStats
@@ -84,7 +84,7 @@ def test_the_buffer_is_that_of_the_time_since_the_turn_before() -> None:
     assert turn is not None
     delays = []
     for seconds, samples in ((40.0, 1000), (50.0, 1500), (50.0, 1500), (1.0, 10)):
-        inbound = replace(RECEIVED, jitter_buffer_delay=seconds, jitter_buffer_emitted_count=samples)
+        inbound = msgspec.structs.replace(RECEIVED, jitter_buffer_delay=seconds, jitter_buffer_emitted_count=samples)
         waterfall = turns.finish(turn, 10.0, Statistics(inbound_rtp=inbound))
         delays.append(dict(waterfall.parts)["buffer"])
     assert delays == pytest.approx([0.04, 0.02, 50 / 1500, 0.1])
