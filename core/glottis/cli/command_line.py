@@ -1,8 +1,6 @@
 """The command line. What is wrong with the configuration is told in one line each, with exit code 2."""
 
 import argparse
-import atexit
-import gc
 import logging
 import os
 import select
@@ -22,17 +20,12 @@ EXIT_UNREAD: Final = 141
 """What shells report for a program that SIGPIPE ended."""
 EXIT_INTERRUPTED: Final = 130
 """What shells report for a program that SIGINT ended."""
-NEW_OBJECTS: Final = 20_000
-"""Containers after which Python looks for garbage; by itself it does after 700, all through the imports of a start."""
 
 logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> int:
     """Run one command and return the process's exit code."""
-    if arguments is None:  # the process is this command's own
-        gc.set_threshold(NEW_OBJECTS)
-        atexit.register(gc.freeze)  # what is left is not looked through for garbage when it ends
     options = _parser().parse_args(arguments)
     try:
         exit_code: int = options.run(options, parts or Parts())

@@ -11,6 +11,7 @@ import trio
 from glottis.calls.streams import Wakeup
 from glottis.config import Workers
 from glottis.contracts.errors import ProcessLost
+from glottis.isolation.counts import PoolCounts
 from glottis.isolation.messages import FromGateway
 from glottis.isolation.orders import Order
 from glottis.isolation.places import Places
@@ -26,19 +27,6 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class PoolCounts:
-    """Since the start."""
-
-    started: int = 0
-    lost: int = 0
-    """Processes that have ended by themselves, or had to be ended."""
-    calls_lost: int = 0
-    """Calls that have ended with them."""
-    calls_refused: int = 0
-    """Calls that found no place."""
 
 
 @dataclass(frozen=True, slots=True)

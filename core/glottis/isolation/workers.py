@@ -1,32 +1,29 @@
 """The pools of all agents that are isolated, and which campaign has which."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import trio
 
 from glottis.calls.call import GatewayCall
 from glottis.calls.conversation import ConversationFactory
-from glottis.config import ResolvedConfig
-from glottis.isolation.orders import order_of
-from glottis.isolation.pool import Pool, PoolCounts
-from glottis.isolation.remote_call import RemoteCall
+from glottis.config import Campaign, ResolvedConfig, Workers
+from glottis.isolation.counts import PoolCounts
+
+if TYPE_CHECKING:
+    from glottis.isolation.pool import Pool
 
 
 class AgentWorkers:
     """A pool for each campaign whose agents are isolated."""
 
     def __init__(self, config: ResolvedConfig) -> None:
-        self._pools = {
-            name: Pool(
-                f"{campaign.agent.plugin}, agent {campaign.agent.name}",
-                order_of(name, config),
-                campaign.workers,
-                {key: one.plugin.timing(f"agent {one.name}") for key, one in campaign.agents.items()},
-                campaign.version,
-            )
-            for name, campaign in config.campaigns.items()
-            if campaign.workers is not None
-        }
+        self._pools: dict[str, Pool] = {}
+        self._factories: dict[str, ConversationFactory] = {}
+        for name, campaign in config.campaigns.items():
+            if campaign.workers is not None:
+                pool, factory = _pool_of(name, campaign, campaign.workers, config)
+                self._pools[name], self._factories[name] = pool, factory
 
     async def run(self) -> None:
         """Until cancelled, which ends all processes."""
@@ -54,8 +51,7 @@ class AgentWorkers:
 
     def factory(self, campaign_id: str) -> ConversationFactory:
         """What makes the calls of a campaign."""
-        pool = self._pools.get(campaign_id)
-        return GatewayCall if pool is None else partial(RemoteCall, pool)
+        return self._factories.get(campaign_id, GatewayCall)
 
     def is_full(self, campaign_id: str) -> bool:
         """Whether a call of this campaign would find no place."""
@@ -81,3 +77,17 @@ class AgentWorkers:
             total.calls_lost += pool.counts.calls_lost
             total.calls_refused += pool.counts.calls_refused
         return total
+
+
+def _pool_of(
+    name: str, campaign: Campaign, workers: Workers, config: ResolvedConfig
+) -> tuple["Pool", ConversationFactory]:
+    """Of a campaign's agents, and what makes its calls."""
+    from glottis.isolation.orders import order_of  # late: a gateway without such agents starts sooner
+    from glottis.isolation.pool import Pool
+    from glottis.isolation.remote_call import RemoteCall
+
+    timings = {key: one.plugin.timing(f"agent {one.name}") for key, one in campaign.agents.items()}
+    whose = f"{campaign.agent.plugin}, agent {campaign.agent.name}"
+    pool = Pool(whose, order_of(name, config), workers, timings, campaign.version)
+    return pool, partial(RemoteCall, pool)

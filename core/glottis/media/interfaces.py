@@ -1,10 +1,8 @@
 """Which addresses of this machine calls use: IP literals and interface names to the addresses of UDP sockets."""
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
-
-import ifaddr
 
 from glottis.contracts.errors import ConfigurationError
 from glottis.wire.address import Address
@@ -62,18 +60,14 @@ def _resolve(index: int, name: str) -> list[str]:
     if name == "localhost":
         return ["127.0.0.1"]
     found = [
-        str(ip)
-        for adapter in ifaddr.get_adapters()
-        if adapter.name == name
-        for ip in _addresses_of(adapter)
-        if not ip_address(ip).is_link_local
+        address for interface, address in _interfaces() if interface == name and not ip_address(address).is_link_local
     ]
     if found:
         return found
     try:
         return [str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)][:1]
     except OSError:
-        known = ", ".join(sorted(adapter.name for adapter in ifaddr.get_adapters()))
+        known = ", ".join(sorted({interface for interface, _ in _interfaces()}))
         raise ConfigurationError(
             f"media.addresses[{index}]: no interface or host is called {name!r}; interfaces: {known}"
         ) from None
@@ -81,12 +75,18 @@ def _resolve(index: int, name: str) -> list[str]:
 
 def _usable_addresses() -> list[str]:
     """IPv6 first, as RFC 8421 §4 advises."""
-    addresses = [address for adapter in ifaddr.get_adapters() for address in _addresses_of(adapter)]
     usable = [
-        address for address in addresses if not (ip_address(address).is_loopback or ip_address(address).is_link_local)
+        address
+        for _, address in _interfaces()
+        if not (ip_address(address).is_loopback or ip_address(address).is_link_local)
     ]
     return sorted(usable, key=lambda address: ip_address(address).version, reverse=True)
 
 
-def _addresses_of(adapter: ifaddr.Adapter) -> list[str]:
-    return [str(ip.ip if ip.is_IPv4 else ip.ip[0]) for ip in adapter.ips]
+def _interfaces() -> Iterator[tuple[str, str]]:
+    """Their names, each with each of its addresses."""
+    import ifaddr  # late: it runs a program to find the C library, and who is told addresses need not wait for that
+
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            yield adapter.name, str(ip.ip if ip.is_IPv4 else ip.ip[0])

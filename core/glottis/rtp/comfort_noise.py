@@ -6,7 +6,6 @@ It is as loud as the line's own, which is measured in the pauses of speech, or a
 import math
 import random
 import warnings
-from array import array
 from collections.abc import Sequence
 from typing import Final
 
@@ -32,6 +31,8 @@ _CREEP: Final = 0.02
 """The same of a floor that was silent, added."""
 _TABLE_SAMPLES: Final = 1 << 13
 _TABLE_RMS: Final = 4000
+_ECHOES: Final = 8
+"""Of a filter that has no end: what is left is a sixtieth."""
 
 
 class Background:
@@ -100,13 +101,15 @@ class ComfortNoiseReader:
 
 
 def _noise_table() -> bytes:
-    """Softer towards high frequencies, as the noise of rooms is; the same in each process."""
+    """Softer towards high frequencies, as the noise of rooms is; the same in each process. It is a loop."""
     rng = random.Random(3389)  # noqa: S311 - nothing is kept secret by it
-    value, samples = 0.0, array("h")
-    for _ in range(_TABLE_SAMPLES):
-        value = 0.6 * value + rng.gauss(0.0, 0.8 * _TABLE_RMS)  # 0.8 is what the filter adds to the loudness
-        samples.append(max(-32768, min(32767, round(value))))
-    return samples.tobytes()
+    even = rng.randbytes(_TABLE_SAMPLES * BYTES_PER_SAMPLE)  # as loud as 65536 / sqrt(12)
+    source = audioop.mul(even, BYTES_PER_SAMPLE, 0.8 * _TABLE_RMS * math.sqrt(12) / 65536)  # 0.8: the filter adds to it
+    noise = source
+    for _ in range(_ECHOES):
+        late = noise[-BYTES_PER_SAMPLE:] + noise[:-BYTES_PER_SAMPLE]
+        noise = audioop.add(source, audioop.mul(late, BYTES_PER_SAMPLE, 0.6), BYTES_PER_SAMPLE)
+    return noise
 
 
 _NOISE: Final = _noise_table()
