@@ -29,6 +29,7 @@ PREFERENCES = {
     "services.settings.server": "data:,",
     "browser.safebrowsing.update.enabled": False,
     "extensions.update.enabled": False,
+    "layout.frame_rate": 15,  # to draw costs more than a call, and nobody looks
 }
 NO_PREFERENCES: Mapping[str, object] = {}
 ANNOUNCEMENT = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
