@@ -12,11 +12,11 @@ import sys
 import trio
 from glottis import PluginError
 
-from benchmarks.conversation import hums
+from benchmarks.conversation import hums, strange
 from benchmarks.conversation.latency import assistant, report
 from benchmarks.conversation.requests import Request
 from benchmarks.conversation.understanding import outcomes_of
-from benchmarks.conversation.voices import all_spoken, trimmed
+from benchmarks.conversation.voices import OTHERS, VOICES, all_spoken, trimmed
 
 
 def main() -> None:
@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of what is lost (%(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the voice of the first request, of six (%(default)s)")
     parser.add_argument("--calls", type=int, nargs="*", default=[1, 4], help="callers at a time (%(default)s)")
+    parser.add_argument("--others", action="store_true", help="by six other voices, which nothing was fitted to")
+    parser.add_argument("--strange", action="store_true", help="only: what is for no skill, and must be asked back")
     parser.add_argument("--hums", action="store_true", help="only: what interrupts the agent, and what does not")
     parser.add_argument(
         "--browser", action="store_true", help="the callers are pages in Chromium; with PYTHONPATH=tests"
@@ -38,7 +40,10 @@ def main() -> None:
         if options.hums:
             hum()
             return
-        calls = all_spoken(options.first)
+        if options.strange:
+            calls, options.calls = strange.calls(options.first), []
+        else:
+            calls = all_spoken(options.first, OTHERS if options.others else VOICES)
         for loss in options.loss:
             understand(calls, loss, options.seed)
         for count in options.calls:

@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 from collections import deque
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from glottis.plugins import load_plugins
 from benchmarks.conversation.requests import CALLS, Request
 
 RATE: Final = 16000
+Voices = Sequence[tuple[str, ...]]
 SILENT_DBFS: Final = -45.0
 VOICES: Final = (
     ("flite", "-voice", "slt", "-t"),
@@ -24,26 +26,35 @@ VOICES: Final = (
     ("flite", "-voice", "kal16", "-t"),
 )
 """Commands that speak a text; flite writes to ``-o``, espeak-ng to ``-w``."""
+OTHERS: Final = (
+    ("flite", "-voice", "kal", "-t"),
+    ("espeak-ng", "-s", "150", "-v", "en-us+f3"),
+    ("espeak-ng", "-s", "150", "-v", "en-gb-scotland"),
+    ("flite", "-voice", "slt", "--setf", "duration_stretch=1.15", "-t"),
+    ("espeak-ng", "-s", "150", "-v", "en-gb-x-rp+f2"),
+    ("flite", "-voice", "rms", "--setf", "duration_stretch=0.9", "-t"),
+)
+"""Of which nothing was looked at while the rules were made."""
 _VECTORS: Final = Path(__file__).parents[2] / "tests" / "vectors" / "audio"
 _SOUNDS: Final = Path("/usr/share/asterisk/sounds")
 
 
-def voice_of(number: int) -> tuple[str, ...]:
+def voice_of(number: int, voices: Voices = VOICES) -> tuple[str, ...]:
     """Of the request of this number: one after the other."""
-    return VOICES[number % len(VOICES)]
+    return voices[number % len(voices)]
 
 
-def all_spoken(first: int = 0) -> list[list[tuple[Request, bytes]]]:
+def all_spoken(first: int = 0, voices: Voices = VOICES) -> list[list[tuple[Request, bytes]]]:
     """Each call's requests with their samples at ``RATE``; the first one by the ``first`` voice."""
     numbers = count(first)
-    return [[(request, spoken(request, next(numbers))) for request in call] for call in CALLS]
+    return [[(request, spoken(request, voice_of(next(numbers), voices))) for request in call] for call in CALLS]
 
 
-def spoken(request: Request, number: int) -> bytes:
+def spoken(request: Request, voice: tuple[str, ...]) -> bytes:
     """Samples of one request; those whose recording is not installed are spoken by a voice."""
     recording = _recorded(request.recording) if request.recording else None
     if recording is None:
-        return uttered(request.text, voice_of(number))
+        return uttered(request.text, voice)
     return recording.pcm if recording.sample_rate == RATE else _at_rate(recording).pcm
 
 

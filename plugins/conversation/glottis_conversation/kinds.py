@@ -77,6 +77,8 @@ class Tool:
     """Whether a caller who says this wants it, for models that go by rules. None: no rule can tell."""
     example: str = ""
     """What a caller may say to get it, for who asks for help."""
+    sayings: Sequence[str] = ()
+    """What callers say who want it, for who tells a misheard sentence by how it sounds: "spell {word}"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Typed Python functions as tools of a model."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
@@ -16,6 +16,7 @@ def tool_of(
     name: str = "",
     description: str = "",
     example: str = "",
+    sayings: Sequence[str] = (),
 ) -> Tool:
     """The tool that runs this function: its name, its docstring, and its parameters as JSON Schema.
 
@@ -39,7 +40,7 @@ def tool_of(
         return result if isinstance(result, str) else msgspec.json.encode(result).decode()
 
     whole = {**parameters, **({"$defs": others} if others else {})}
-    return Tool(name, description or inspect.getdoc(function) or "", whole, run, hear, example)
+    return Tool(name, description or inspect.getdoc(function) or "", whole, run, hear, example, sayings)
 
 
 def _arguments_of(function: ToolFunction, name: str) -> type[msgspec.Struct]:

@@ -13,7 +13,7 @@ from glottis import ConfigurationError
 from glottis_conversation import Floor, Request, Tool, tool_of
 from glottis_conversation.sentences import words_of
 
-from glottis_skills.phrases import WHOLLY, mentions, says
+from glottis_skills.phrases import WHOLLY, mentions, plain, says
 from glottis_skills.replies import is_no, is_yes
 from glottis_skills.vocabulary import Vocabulary
 
@@ -23,6 +23,8 @@ MAX_ANSWER: Final = 4000
 """Characters: nobody listens for longer."""
 MAX_WORDS: Final = 40
 """Of a caller's question."""
+MAX_SAYINGS: Final = 500
+"""Questions that misheard sentences are compared with."""
 ENOUGH: Final = 0.5
 """The share of a question's words that an answer must have."""
 DOUBTFUL: Final = 0.3
@@ -36,9 +38,10 @@ NEITHER: Final = "Then please ask in other words."
 _HEADING: Final = re.compile(r"#{1,6}[ \t]")
 _COMMON: Final = frozenset(
     words_of(
-        "a an and are at be can could do does for have how i i'd i'm in is it know like may me my need of on "
-        "or please tell that the there this to want we what what's when where which who why will with would "
-        "you your"
+        "a about an and any are as at be but by can could did do does for from had has have he her him his how i i'd "
+        "i'm if in is it its know like many may me much my need no not of on or our please she so some tell than that "
+        "the them then there these they this those to us want was we were what what's when where which who why will "
+        "with would you your"
     )
 )
 
@@ -56,6 +59,7 @@ class Answers:
 
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
+        self.questions = [plain(entry.question) for entry in entries[:MAX_SAYINGS]]
         words = {word for entry in entries for word in words_of(f"{entry.question} {entry.answer}")}
         self._stems = {word[:STEM] for word in words}
         self._vocabulary = Vocabulary(words)
@@ -132,7 +136,7 @@ class AnswersSkill:
             self._choices = found
             return f"Do you mean: {' Or: '.join(entry.question for entry in found)}"
 
-        return [tool_of(look_up, self._hear)]
+        return [tool_of(look_up, self._hear, sayings=self._answers.questions)]
 
     def _hear(self, text: str) -> Request | None:
         if self._choices and (self._chosen(text) is not None or is_no(text)):

@@ -20,6 +20,14 @@ _FILLERS: Final = frozenset(
         "makes make do does are of equals equal to and so for"
     )
 )
+_SAYINGS: Final = (
+    "what is {number} {operator} {number}",
+    "how much is {number} {operator} {number}",
+    "{number} {operator} {number}",
+    "what is {number} divided by {number}",
+    "what is {number} percent of {number}",
+    "what is the square root of {number}",
+)
 
 
 class Arithmetic:
@@ -29,7 +37,7 @@ class Arithmetic:
 
     def tools(self, floor: Floor) -> Sequence[Tool]:
         """One that does sums."""
-        return [tool_of(calculate, _hear, example="what is 12 times 7")]
+        return [tool_of(calculate, _hear, example="what is 12 times 7", sayings=_SAYINGS)]
 
 
 async def calculate(expression: str) -> str:

@@ -24,6 +24,13 @@ _TIME: Final = (
     r"do you know what time it is",
     r"time",
 )
+_TIME_SAYINGS: Final = (
+    "what time is it",
+    "what is the time",
+    "tell me the time",
+    "tell me what time it is",
+    "do you know what time it is",
+)
 _DATE: Final = (
     r"(?:what|which) day (?:is|was|of the week is) (?:it )?(?:today|tomorrow|yesterday)",
     r"(?:what|which) day is it",
@@ -33,7 +40,14 @@ _DATE: Final = (
     r"(?:what|which) day will it be tomorrow",
     r"date",
 )
-
+_DATE_SAYINGS: Final = (
+    "what day is it {day}",
+    "what day is {day}",
+    "tell me what day it is {day}",
+    "what is the date {day}",
+    "what is the date",
+    "what day is it",
+)
 
 MISHEARD: Final = 0.55
 """How much of "tomorrow" must be in what follows "date to"."""
@@ -66,8 +80,13 @@ class Clock:
     def tools(self, floor: Floor) -> Sequence[Tool]:
         """One for the time, and one for the date."""
         return [
-            tool_of(self.tell_time, heard(_TIME, ("what time is it", "the time is it")), example="what time is it"),
-            tool_of(self.tell_date, _hear_date, example="what day is today"),
+            tool_of(
+                self.tell_time,
+                heard(_TIME, ("what time is it", "the time is it")),
+                example="what time is it",
+                sayings=_TIME_SAYINGS,
+            ),
+            tool_of(self.tell_date, _hear_date, example="what day is today", sayings=_DATE_SAYINGS),
         ]
 
     async def tell_time(self) -> str:

@@ -15,6 +15,7 @@ _SECONDS: Final = {
     }.items()
     for word in words.split()
 }
+UNITS_OF_TIME: Final = tuple(word for word in _SECONDS if len(word) > 3)
 _NAMES: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _FRACTIONS: Final = {"half": Decimal("0.5"), "quarter": Decimal("0.25")}
 

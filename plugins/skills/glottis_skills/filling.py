@@ -11,7 +11,7 @@ import msgspec
 
 from glottis_skills.phrases import mentions, plain
 from glottis_skills.replies import is_no, is_stop, is_yes
-from glottis_skills.slots import Kind, spotted, value_of
+from glottis_skills.slots import Kind, is_all_of, spotted, value_of
 
 MAX_TRIES: Final = 2
 """For a slot: then it is taken as it was said."""
@@ -76,6 +76,10 @@ class Filling:
         if self.stage is Stage.CHANGING:
             return self._change(said) or self._ask_again(said) or self._ask_for_change()
         return self._take_value(said)
+
+    def may_lack(self, said: str) -> bool:
+        """Whether this answer may have more of what is asked for than was understood."""
+        return self.stage is Stage.ASKING and self.slot is not None and not is_all_of(self.slot.kind, said)
 
     @property
     def slot(self) -> Slot | None:

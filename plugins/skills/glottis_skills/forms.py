@@ -20,6 +20,8 @@ from glottis_skills.phrases import mentions, plain
 
 BEGINS: Final = 0.92
 """How certain it is that who says one of the phrases wants the form."""
+PERHAPS: Final = 0.55
+"""How certain an answer is that may have been misheard."""
 
 _logger = logging.getLogger(__name__)
 
@@ -112,7 +114,9 @@ class Form:
 
     def _hear(self, text: str) -> Request | None:
         if self._filling is not None:
-            return None if is_about_talking(text) else Request({"said": text})
+            if is_about_talking(text):
+                return None
+            return Request({"said": text}, PERHAPS if self._filling.may_lack(text) else 1.0)
         return Request({"said": text}, BEGINS) if mentions(_essence(text), *self._phrases) else None
 
     async def _keep(self, values: Mapping[str, str], floor: Floor) -> str:

@@ -42,6 +42,20 @@ _CHANGES: Final[dict[Change, str]] = {
     "quieter": "quieter|softer|quietly|softly|too loud",
     "as before": "normally|normal speed|normal voice",
 }
+_REPEAT_SAYINGS: Final = ("repeat that", "repeat the last one", "say that again", "say it again", "what did you say")
+_GOODBYE_SAYINGS: Final = ("goodbye", "thank you goodbye", "that is all", "hang up")
+_GREETING_SAYINGS: Final = ("good morning", "good afternoon", "good evening")
+_THANKS_SAYINGS: Final = ("thank you very much", "thank you", "thanks a lot")
+_HELP_SAYINGS: Final = ("what can you do", "what can i say", "help me", "i need help", "i need some help")
+_SPEAK_SAYINGS: Final = (
+    "speak up",
+    "slow down",
+    *(
+        f"speak {little}{how}"
+        for little in ("", "a little ", "a bit ", "more ")
+        for how in ("slower", "faster", "louder", "quieter", "softer", "slowly", "quickly")
+    ),
+)
 
 
 class Repeat:
@@ -58,7 +72,10 @@ class Repeat:
 
         return [
             tool_of(
-                repeat, heard(_REPEAT, ("repeat that", "say that again", "can you repeat")), example="say that again"
+                repeat,
+                heard(_REPEAT, ("repeat that", "say that again", "can you repeat")),
+                example="say that again",
+                sayings=_REPEAT_SAYINGS,
             )
         ]
 
@@ -89,7 +106,7 @@ class VoiceSkill:
                 manner.gain_db = min(LOUDEST_DB, max(-LOUDEST_DB, manner.gain_db + step))
             return f"{LIKE_THIS} {last_said(floor).removeprefix(LIKE_THIS).strip()}".strip()
 
-        return [tool_of(change_voice, _hear_change, example="speak slower")]
+        return [tool_of(change_voice, _hear_change, example="speak slower", sayings=_SPEAK_SAYINGS)]
 
 
 def is_about_talking(text: str) -> bool:
@@ -132,7 +149,8 @@ class Help:
             listed = f"You can say, for example: {'; '.join(examples)}." if examples else ""
             return f"{self._about} {listed}".strip() or "Just ask."
 
-        return [tool_of(list_abilities, heard(_HELP, ("help", "what can you do", "what can i ask", "what can i say")))]
+        hear = heard(_HELP, ("help", "what can you do", "what can i ask", "what can i say"))
+        return [tool_of(list_abilities, hear, sayings=_HELP_SAYINGS)]
 
 
 class GoodbyeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +180,7 @@ class Goodbye:
                 return Request(certainty=0.6, before=self._words)
             return None
 
-        return [tool_of(hang_up, hear)]
+        return [tool_of(hang_up, hear, sayings=_GOODBYE_SAYINGS)]
 
 
 class CourtesyConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +210,6 @@ class Courtesy:
             return self._config.welcome
 
         return [
-            tool_of(greet, heard(_GREETINGS)),
-            tool_of(accept_thanks, heard(_THANKS)),
+            tool_of(greet, heard(_GREETINGS), sayings=_GREETING_SAYINGS),
+            tool_of(accept_thanks, heard(_THANKS), sayings=_THANKS_SAYINGS),
         ]

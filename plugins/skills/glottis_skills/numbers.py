@@ -117,3 +117,26 @@ def _with_fraction(number: Decimal, tokens: Sequence[str], at: int) -> tuple[Dec
         fraction = _FRACTIONS.get("".join(tokens[at + 2 : at + 3]))
         return (number + fraction, at + 3) if fraction is not None else (number, at)
     return number, at
+
+
+NUMBER_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "ones": tuple(_SMALL)[:10],
+    "teens": tuple(_SMALL)[10:],
+    "tens": tuple(_TENS),
+    "large": ("hundred", *_LARGE),
+    "and": ("and",),
+    "point": ("point",),
+    "figure": ("0",),
+}
+"""The kinds of words that numbers are made of."""
+FOLLOWING: Final[dict[str, tuple[str, ...]]] = {
+    "": ("ones", "teens", "tens", "figure"),
+    "ones": ("large", "point"),
+    "teens": ("large", "point"),
+    "tens": ("ones", "large", "point"),
+    "large": ("ones", "teens", "tens", "and"),
+    "and": ("ones", "teens", "tens"),
+    "point": ("ones",),
+    "figure": ("large",),
+}
+"""Which of them may follow which; at first those of ""."""

@@ -1,14 +1,33 @@
 """The ``LanguageModel`` named ``skills``, which is none: it runs the tool that hears what it knows."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 import trio
 from glottis_conversation import Message, Request, Tool, ToolCall
 
+from glottis_skills.clock import DAYS
+from glottis_skills.durations import UNITS_OF_TIME
+from glottis_skills.sayings import Sayings
+from glottis_skills.units import UNITS
+
 ERROR: Final = "error: "
 """Before what a tool could not do."""
+SURE: Final = 0.6
+"""Who is as certain of what was said does not ask what it sounds like."""
+DOUBT: Final = 1.5
+"""How much faster certainty falls than the share of the sounds that were heard."""
+LEAST: Final = 0.35
+"""Who is less certain by sound alone says nothing: of 2,500 other sentences six are taken for something."""
+SLOTS: Final = {
+    "day": tuple(DAYS),
+    "operator": ("plus", "minus", "times"),
+    "time": UNITS_OF_TIME,
+    "unit": tuple(UNITS),
+}
 
 
 class RulesConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,5 +67,25 @@ class Rules:
 
 def most_certain(said: str, tools: Sequence[Tool]) -> tuple[Tool, Request] | None:
     """The tool that is wanted, the first of those that are as certain; None where nobody knows."""
+    found = _most_certain(said, tools)
+    if found is not None and found[1].certainty >= SURE:
+        return found
+    likely = sayings_of(tuple(saying for tool in tools for saying in tool.sayings)).closest(said)
+    if likely is None or (other := _most_certain(likely.text, tools)) is None:
+        return found
+    tool, request = other
+    certainty = request.certainty * (1 - DOUBT * (1 - likely.share))
+    if certainty < LEAST or (found is not None and found[1].certainty >= certainty):
+        return found
+    return tool, replace(request, certainty=certainty)
+
+
+def _most_certain(said: str, tools: Sequence[Tool]) -> tuple[Tool, Request] | None:
     requests = [(tool, request) for tool in tools if tool.hear is not None and (request := tool.hear(said)) is not None]
     return max(requests, key=lambda found: found[1].certainty, default=None)
+
+
+@lru_cache(64)
+def sayings_of(sayings: tuple[str, ...]) -> Sayings:
+    """Made once for all calls of a campaign."""
+    return Sayings(sayings, SLOTS)

@@ -52,6 +52,15 @@ def value_of(kind: Kind, said: str, today: date) -> str | None:
     return _FINDERS[kind](said, today)
 
 
+def is_all_of(kind: Kind, said: str) -> bool:
+    """Whether nothing else was said that may be a part of it, misheard: only of a telephone number one can tell."""
+    words = re.findall(r"[a-z]+", said.lower())
+    digits = [at for at, word in enumerate(words) if word in _DIGITS or word in _TIMES or number_at(words, at)]
+    if kind != "phone" or not digits:
+        return True
+    return digits[0] == 0 and digits[-1] - digits[0] == len(digits) - 1
+
+
 def spotted(kind: Kind, said: str, today: date) -> str | None:
     """The value in words about other things, too: only what can be nothing else."""
     if kind == "date":

@@ -8,6 +8,7 @@ from glottis_conversation import Floor, Request, Tool, tool_of
 from glottis_skills.phrases import says
 
 MAX_LETTERS: Final = 40
+_SAYINGS: Final = ("how do you spell {word}", "spell the word {word}", "spell {word}")
 
 
 class Spelling:
@@ -17,7 +18,7 @@ class Spelling:
 
     def tools(self, floor: Floor) -> Sequence[Tool]:
         """One that spells."""
-        return [tool_of(spell, _hear, example="how do you spell necessary")]
+        return [tool_of(spell, _hear, example="how do you spell necessary", sayings=_SAYINGS)]
 
 
 async def spell(word: str) -> str:

@@ -9,7 +9,8 @@ import trio
 from glottis_conversation import Floor, Request, Tool, tool_of
 
 from glottis_skills.durations import duration_in, spoken_duration
-from glottis_skills.phrases import WHOLLY, bare, heard, mentions
+from glottis_skills.numbers import number_at, tokens_of
+from glottis_skills.phrases import PARTLY, WHOLLY, bare, heard, mentions
 
 MAX_TIMERS: Final = 20
 MAX_SECONDS: Final = 86_400
@@ -36,6 +37,19 @@ _TASK: Final = re.compile(
     r"^(?:\w{1,20} )?(?:remind|mind|mine) me(?: (?:in|and|an) .{1,40}?)? (?:to|that|about) (?P<task>.{1,100}?)"
     r"(?: in (?!the\b|a\b).{1,40})?$"
 )
+_SET_SAYINGS: Final = (
+    "set a timer for {number} {time}",
+    "set a timer for {number} {time} and {number} {time}",
+    "set a timer for an hour",
+    "set a timer for an hour and a half",
+    "set a timer for half an hour",
+    "{number} {time} timer",
+    "remind me in {number} {time}",
+    "remind me in {number} {time} to {text}",
+    "remind me in an hour to {text}",
+)
+_LIST_SAYINGS: Final = ("how much time is left", "how long is left", "what timers are there")
+_CANCEL_SAYINGS: Final = ("cancel the timer", "cancel the {number} {time} timer", "cancel all timers", "stop the timer")
 _YOURS: Final = {
     "my": "your",
     "i": "you",
@@ -89,9 +103,9 @@ class Timers:
             return f"I will remind you in {timer.left} to {label}." if label else f"Your timer runs for {timer.left}."
 
         return [
-            tool_of(set_timer, _hear_set, example="set a timer for five minutes"),
-            tool_of(self.list_timers, heard(_LIST, ("time is left", "timers"))),
-            tool_of(self.cancel_timers, _hear_cancel),
+            tool_of(set_timer, _hear_set, example="set a timer for five minutes", sayings=_SET_SAYINGS),
+            tool_of(self.list_timers, heard(_LIST, ("time is left", "timers")), sayings=_LIST_SAYINGS),
+            tool_of(self.cancel_timers, _hear_cancel, sayings=_CANCEL_SAYINGS),
         ]
 
     async def list_timers(self) -> str:
@@ -127,12 +141,13 @@ def _hear_set(text: str) -> Request | None:
         return None
     task = _TASK.match(words)
     label = " ".join(_YOURS.get(word, word) for word in task["task"].split()) if task else ""
-    return Request({"seconds": seconds, "label": label}, WHOLLY - 0.01)
+    is_whole = bool(label) or not mentions(words, "(?:re)?mind me .* to")
+    return Request({"seconds": seconds, "label": label}, WHOLLY - 0.01 if is_whole else PARTLY)
 
 
 def _is_short(words: str) -> bool:
-    """Such as "five minute timer"."""
-    return words.endswith((" timer", " alarm")) and len(words.split()) <= 8
+    """Such as "five minute timer", with nothing before that may be misheard."""
+    return words.endswith((" timer", " alarm")) and number_at(tokens_of(words.removeprefix("a ")), 0) is not None
 
 
 def _hear_cancel(text: str) -> Request | None:

@@ -9,7 +9,7 @@ from typing import Final
 from glottis_conversation import Floor, Request, Tool, tool_of
 
 from glottis_skills.numbers import in_figures, number_at, tokens_of
-from glottis_skills.phrases import plain
+from glottis_skills.phrases import PARTLY, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,15 @@ UNITS: Final = {
     "fahrenheit": Unit("temperature", Decimal(5) / 9, "degrees Fahrenheit", zero=Decimal(32)),
 }  # fmt: skip
 _ASKS: Final = re.compile(r"\b(?:how (?:many|much)|convert|what is|what's|in|to|into)\b")
+_SAYINGS: Final = (
+    "how many {unit} are {number} {unit}",
+    "how many {unit} are in {number} {unit}",
+    "how many {unit} are in a {unit}",
+    "convert {number} {unit} to {unit}",
+    "convert {number} degrees {unit} to {unit}",
+    "what is {number} {unit} in {unit}",
+    "what is {number} degrees {unit} in {unit}",
+)
 
 
 class Units:
@@ -67,7 +76,7 @@ class Units:
 
     def tools(self, floor: Floor) -> Sequence[Tool]:
         """One that converts."""
-        return [tool_of(convert_units, _hear, example="how many kilometres are five miles")]
+        return [tool_of(convert_units, _hear, example="how many kilometres are five miles", sayings=_SAYINGS)]
 
 
 async def convert_units(amount: float, from_unit: str, to_unit: str) -> str:
@@ -97,15 +106,19 @@ def _hear(text: str) -> Request | None:
         return None
     tokens = [token for token in tokens_of(words) if token not in ("degree", "degrees", "of")]
     found = [(at, tokens[at]) for at in range(len(tokens)) if tokens[at] in UNITS]
-    if len(found) != 2 or UNITS[found[0][1]].dimension != UNITS[found[1][1]].dimension:
+    if len(found) != 2 or not _are_convertible(UNITS[found[0][1]], UNITS[found[1][1]]):
         return None
     amounts = {unit: _amount_before(tokens, at) for at, unit in found}
     (first, second) = (found[0][1], found[1][1])
     is_in_order = amounts[first] is not None or (amounts[second] is None and "convert" in tokens)
     (given, other) = (first, second) if is_in_order else (second, first)
-    amount = amounts[given] if amounts[given] is not None else Decimal(1)
-    assert amount is not None
-    return Request({"amount": float(amount), "from_unit": given, "to_unit": other}, 0.95)
+    amount = amounts[given]
+    request = {"amount": float(1 if amount is None else amount), "from_unit": given, "to_unit": other}
+    return Request(request, PARTLY if amount is None else 0.95)
+
+
+def _are_convertible(one: Unit, other: Unit) -> bool:
+    return one.dimension == other.dimension and one != other
 
 
 def _amount_before(tokens: list[str], at: int) -> Decimal | None:

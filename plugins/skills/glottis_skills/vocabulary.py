@@ -2,13 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
-ALIKE: Final = 0.82
-"""As ``difflib`` has it: how much of two words must be the same for one to be taken for the other."""
-MAX_LETTERS: Final = 30
+from glottis_skills.sounds import difference, kinds_of, sounds_of, weight
+
+UNLIKE: Final = 0.32
+"""How much of the sounds of the longer one of two words may differ for one to be taken for the other."""
 MAX_COMPARED: Final = 50
 """Words that share most with the one that is sought: to compare all of a large file would take seconds."""
 MAX_REMEMBERED: Final = 1024
@@ -16,25 +16,29 @@ MAX_REMEMBERED: Final = 1024
 
 
 class Vocabulary:
-    """Words that are so much alike have three letters in a row in common, the ends of a word being letters, too."""
+    """Words that sound so much alike have two kinds of sounds in a row in common, or one at an end of both."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self._having: defaultdict[str, list[str]] = defaultdict(list)
         for word in words:
-            for letters in _threes(word):
-                self._having[letters].append(word)
+            for kinds in _twos(word):
+                self._having[kinds].append(word)
         self.closest = lru_cache(MAX_REMEMBERED)(self._closest)
 
     def _closest(self, word: str) -> str:
         """The word that this one has probably been; itself where it is like none."""
-        word_heard = word[:MAX_LETTERS]
+        heard = sounds_of(word)
         shared: Counter[str] = Counter()
-        for letters in _threes(word_heard):
-            shared.update(self._having.get(letters, ()))
-        near = [each for each, _ in shared.most_common(MAX_COMPARED)]
-        return next(iter(get_close_matches(word_heard, near, n=1, cutoff=ALIKE)), word)
+        for kinds in _twos(word):
+            shared.update(self._having.get(kinds, ()))
+        least, found = UNLIKE, word
+        for near, _ in shared.most_common(MAX_COMPARED):
+            sounds = sounds_of(near)
+            if (share := difference(heard, sounds) / max(weight(heard), weight(sounds), 1.0)) < least:
+                least, found = share, near
+        return found
 
 
-def _threes(word: str) -> set[str]:
-    padded = f"^{word}$"
-    return {padded[at : at + 3] for at in range(len(padded) - 2)}
+def _twos(word: str) -> set[str]:
+    padded = f"^{kinds_of(sounds_of(word))}$"
+    return {padded[at : at + 2] for at in range(len(padded) - 1)}

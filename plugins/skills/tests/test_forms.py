@@ -16,7 +16,7 @@ from glottis_skills import FormConfig, MessageConfig, RulesConfig, Slot
 from glottis_skills.filling import Filling, Stage
 from glottis_skills.forms import Form, message
 from glottis_skills.manners import Goodbye, GoodbyeConfig, Repeat
-from glottis_skills.rules import Rules
+from glottis_skills.rules import SURE, Rules
 from glottis_skills.slots import Kind, spotted, value_of
 from support.talking import component, settings
 
@@ -187,6 +187,23 @@ async def test_a_form_of_ones_own_is_found_by_its_phrases(autojump_clock: trio.t
     texts = ["Can I make my reservation?", "never mind", "Book the table for Friday"]
     _, answers = await events_and_answers(Form(BOOKING, now), *texts)
     assert answers == ["For which day?", "All right, I leave it.", "At what time?"]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_sure"),
+    [
+        ("five five five, one two three four", True),
+        ("555-1234", True),
+        ("Time, time, time, one, two, three, four.", False),
+        ("five five time one two three four", False),
+    ],
+)
+async def test_a_number_of_which_a_part_may_be_misheard_is_doubtful(said: str, is_sure: bool) -> None:
+    floor: Any = None  # of which nobody asks anything before the form is complete
+    [tool] = message(MessageConfig()).tools(floor)
+    for text in ("take a message", "Alice"):
+        await tool.run({"said": text})
+    assert (Rules(RulesConfig()).certainty(said, [tool]) >= SURE) == is_sure
 
 
 async def test_who_says_goodbye_leaves_a_form_as_it_is(autojump_clock: trio.testing.MockClock) -> None:
