@@ -1,7 +1,7 @@
 """What was said, where the first that was understood makes no sense."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import trio
@@ -20,18 +20,18 @@ Again = Callable[[], AsyncIterator[str]]
 _logger = logging.getLogger(__name__)
 
 
-async def clearest(text: str, again: Again, certainty: Callable[[str], float]) -> str:
+async def clearest(text: str, again: Again, certainty: Callable[[str], Awaitable[float]]) -> str:
     """The first of what it may have been that is certain enough, else the most certain.
 
     A recogniser gets one word wrong or another, as chance has it, but only what was really said is likely to be
     something that somebody would want here. So a second and a third look are worth more than a better first one.
     """
-    most, left = certainty(text), MAX_OTHERS
+    most, left = await certainty(text), MAX_OTHERS
 
     async def take(other: str) -> None:
         nonlocal text, most, left
         other = whole_characters(other).strip()[:MAX_CHARACTERS]
-        if (found := certainty(other)) > most:
+        if (found := await certainty(other)) > most:
             text, most = other, found
         left -= 1
         if most >= SURE or not left:

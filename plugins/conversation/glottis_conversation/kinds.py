@@ -107,7 +107,7 @@ class LanguageModel(Protocol):
 class Judging(Protocol):
     """A ``LanguageModel`` that can tell whether it makes sense of what was said."""
 
-    def certainty(self, said: str, tools: Sequence[Tool]) -> float:
+    async def certainty(self, said: str, tools: Sequence[Tool]) -> float:
         """From 0, for what it knows no answer to, to 1."""
 
 

@@ -59,12 +59,12 @@ async def heard(ear: DoubtfulEar, seconds: float = 6) -> tuple[str, str]:
     ("text", "others", "understood", "asked"),
     [
         ("Spell ox", ["Spell fox"], "Spell ox", 0),
-        ("Swell rocks", ["Sell rocks", "Spell ox", "Spell socks"], "Spell ox", 2),
-        ("Swell rocks", ["Sell rocks"], "Swell rocks", 1),
-        ("Swell rocks", [OSError("broken"), "Spell ox"], "Swell rocks", 1),
-        ("Swell rocks", [60.0, "Spell ox"], "Swell rocks", 1),
-        ("Swell rocks", ["rock"] * 1000, "Swell rocks", 8),
-        ("Swell rocks", ["\ud83d", "Spell ox"], "Spell ox", 2),
+        ("Grey weather", ["Green leather", "Spell ox", "Spell socks"], "Spell ox", 2),
+        ("Grey weather", ["Green leather"], "Grey weather", 1),
+        ("Grey weather", [OSError("broken"), "Spell ox"], "Grey weather", 1),
+        ("Grey weather", [60.0, "Spell ox"], "Grey weather", 1),
+        ("Grey weather", ["rock"] * 1000, "Grey weather", 8),
+        ("Grey weather", ["\ud83d", "Spell ox"], "Spell ox", 2),
     ],
 )
 async def test_who_is_not_understood_at_first_may_be_at_the_second_look(
@@ -77,8 +77,8 @@ async def test_who_is_not_understood_at_first_may_be_at_the_second_look(
 
 
 async def test_a_model_that_does_not_judge_is_told_the_first(autojump_clock: trio.testing.MockClock) -> None:
-    ear = DoubtfulEar("Swell rocks", "Spell ox")
+    ear = DoubtfulEar("Grey weather", "Spell ox")
     async with fake_call(conversation(settings(Mind("I see."), ear=ear, mouth=Mouth()))) as call:
         await call.caller_speaks(speech(1) + silence(4))
-        assert last_said(call, "user") == "Swell rocks"
+        assert last_said(call, "user") == "Grey weather"
     assert not ear.asked

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -11,7 +10,7 @@ from glottis_conversation import Message, Request, Tool, ToolCall
 
 from glottis_skills.clock import DAYS
 from glottis_skills.durations import UNITS_OF_TIME
-from glottis_skills.sayings import Sayings
+from glottis_skills.sayings import Likeness, Sayings, as_heard
 from glottis_skills.units import UNITS
 
 ERROR: Final = "error: "
@@ -22,12 +21,16 @@ DOUBT: Final = 1.5
 """How much faster certainty falls than the share of the sounds that were heard."""
 LEAST: Final = 0.35
 """Who is less certain by sound alone says nothing: of 2,500 other sentences six are taken for something."""
-SLOTS: Final = {
-    "day": tuple(DAYS),
-    "operator": ("plus", "minus", "times"),
-    "time": UNITS_OF_TIME,
-    "unit": tuple(UNITS),
-}
+SLOTS: Final = as_heard(
+    {
+        "day": DAYS,
+        "operator": ("plus", "minus", "times"),
+        "time": UNITS_OF_TIME,
+        "unit": UNITS,
+    }
+)
+MAX_MADE: Final = 16
+"""Campaigns whose sayings are kept: the oldest is made again when it is asked."""
 
 
 class RulesConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,9 +48,9 @@ class Rules:
     def __init__(self, config: RulesConfig) -> None:
         self._config = config
 
-    def certainty(self, said: str, tools: Sequence[Tool]) -> float:
+    async def certainty(self, said: str, tools: Sequence[Tool]) -> float:
         """Of the tool that would be run."""
-        found = most_certain(said, tools)
+        found = await most_certain(said, tools)
         return found[1].certainty if found is not None else 0.0
 
     async def reply(self, history: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[str | ToolCall]:
@@ -56,7 +59,7 @@ class Rules:
         last = history[-1]
         if last.role == "tool":
             yield self._config.failed if last.text.startswith(ERROR) else last.text
-        elif (found := most_certain(last.text, tools)) is None:
+        elif (found := await most_certain(last.text, tools)) is None:
             yield self._config.unknown
         else:
             tool, request = found
@@ -65,12 +68,12 @@ class Rules:
             yield ToolCall(tool.name, request.arguments)
 
 
-def most_certain(said: str, tools: Sequence[Tool]) -> tuple[Tool, Request] | None:
+async def most_certain(said: str, tools: Sequence[Tool]) -> tuple[Tool, Request] | None:
     """The tool that is wanted, the first of those that are as certain; None where nobody knows."""
     found = _most_certain(said, tools)
     if found is not None and found[1].certainty >= SURE:
         return found
-    likely = sayings_of(tuple(saying for tool in tools for saying in tool.sayings)).closest(said)
+    likely = await _likely(said, tuple(saying for tool in tools for saying in tool.sayings))
     if likely is None or (other := _most_certain(likely.text, tools)) is None:
         return found
     tool, request = other
@@ -85,7 +88,27 @@ def _most_certain(said: str, tools: Sequence[Tool]) -> tuple[Tool, Request] | No
     return max(requests, key=lambda found: found[1].certainty, default=None)
 
 
-@lru_cache(64)
-def sayings_of(sayings: tuple[str, ...]) -> Sayings:
+async def _likely(said: str, sayings: tuple[str, ...]) -> Likeness | None:
+    """What it sounds most like: others have their turn between the pieces of the search, which may take long."""
+    found = None
+    for piece in (await _sayings_of(sayings)).search(said):
+        found = piece
+        await trio.lowlevel.checkpoint()
+    return found
+
+
+async def _sayings_of(sayings: tuple[str, ...]) -> Sayings:
     """Made once for all calls of a campaign."""
-    return Sayings(sayings, SLOTS)
+    made = _made.get(sayings)
+    if made is None:
+        made = Sayings(SLOTS)
+        for saying in sayings:
+            made.add(saying)
+            await trio.lowlevel.checkpoint()
+        while len(_made) >= MAX_MADE:
+            del _made[next(iter(_made))]
+        _made[sayings] = made
+    return made
+
+
+_made: Final[dict[tuple[str, ...], Sayings]] = {}

@@ -11,6 +11,8 @@ from typing import Final
 
 MAX_LETTERS: Final = 30
 """Of a word: longer ones are cut."""
+MAX_SOUNDS: Final = 20
+"""Of a word: nobody tells longer ones apart by what comes behind."""
 MAX_REMEMBERED: Final = 4096
 
 _IRREGULAR: Final = """
@@ -37,13 +39,12 @@ ow(?=er\b)=O ow=W ai=E ay=E au=A aw=A ui=U ue\b=U oe\b=O
 a(?=[^aeiouywx](?:e[sd]?|ing)\b)=E e(?=[^aeiouywx](?:e[sd]?|ing)\b)=i i(?=[^aeiouywx](?:e[sd]?|ing)\b)=Y
 o(?=[^aeiouywx](?:e[sd]?|ing)\b)=O u(?=[^aeiouywx](?:e[sd]?|ing)\b)=U
 ar=Ar or=Or [eiuy]r=R (?<=[aeiou].)y\b=i (?<=.[^aeiou])y\b=i y\b=Y y=i
-(?<=([bdflmnprstz]))\1= al(?=[kf])=A a=a e=e i=I o=A u=u (?<=[bdgmnlvr])s\b=z ([b-z])=\1
+(?<=(?P<doubled>[bdflmnprstz]))(?P=doubled)= al(?=[kf])=A a=a e=e i=I o=A u=u (?<=[bdgmnlvr])s\b=z [b-z]=*
 """
-"""What a spelling sounds like at this place in a word: the first that fits."""
+"""What a spelling sounds like at this place in a word, the first that fits; ``*`` is the letter itself."""
 _WORDS: Final = dict(each.split("=") for each in _IRREGULAR.split())
-_RULES: Final = [
-    (re.compile(pattern), sounds) for each in _SPELLINGS.split() for pattern, _, sounds in [each.rpartition("=")]
-]
+_RULES: Final = {f"rule{at}": each.rpartition("=") for at, each in enumerate(_SPELLINGS.split())}
+_SPELLING: Final = re.compile("|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _RULES.items()))
 
 _VOWELS: Final = frozenset("iIeEaAOUuYWR")
 _KINDS: Final = str.maketrans("bdgvzZJDwR" + "iIeEaAOUuYW", "ptkfsSCTrV" + "V" * 11)
@@ -87,14 +88,12 @@ def sounds_of(word: str) -> str:
         return known
     spelt, at, found = word[:MAX_LETTERS], 0, list[str]()
     while at < len(spelt):
-        for pattern, sounds in _RULES:
-            if match := pattern.match(spelt, at):
-                found.append(match.expand(sounds))
-                at = match.end()
-                break
-        else:
-            at += 1
-    return "".join(found)
+        match = _SPELLING.match(spelt, at)
+        if match is not None and match.lastgroup is not None:
+            sounds = _RULES[match.lastgroup][2]
+            found.append(match.group() if sounds == "*" else sounds)
+        at = at + 1 if match is None else match.end()
+    return "".join(found)[:MAX_SOUNDS]
 
 
 def kinds_of(sounds: str) -> str:

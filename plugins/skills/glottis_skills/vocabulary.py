@@ -34,8 +34,9 @@ class Vocabulary:
         least, found = UNLIKE, word
         for near, _ in shared.most_common(MAX_COMPARED):
             sounds = sounds_of(near)
-            if (share := difference(heard, sounds) / max(weight(heard), weight(sounds), 1.0)) < least:
-                least, found = share, near
+            whole = max(weight(heard), weight(sounds), 1.0)
+            if (cost := difference(heard, sounds, least * whole)) < least * whole:
+                least, found = cost / whole, near
         return found
 
 

@@ -203,7 +203,7 @@ async def test_a_number_of_which_a_part_may_be_misheard_is_doubtful(said: str, i
     [tool] = message(MessageConfig()).tools(floor)
     for text in ("take a message", "Alice"):
         await tool.run({"said": text})
-    assert (Rules(RulesConfig()).certainty(said, [tool]) >= SURE) == is_sure
+    assert (await Rules(RulesConfig()).certainty(said, [tool]) >= SURE) == is_sure
 
 
 async def test_who_says_goodbye_leaves_a_form_as_it_is(autojump_clock: trio.testing.MockClock) -> None:

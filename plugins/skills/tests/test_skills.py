@@ -116,7 +116,7 @@ class Desk:
     async def answers(self, *texts: str) -> list[str]:
         said = []
         for text in texts:
-            found = most_certain(text, self.tools)
+            found = await most_certain(text, self.tools)
             said.append(await found[0].run(found[1].arguments) if found is not None else UNKNOWN)
             self.history += [Message("user", text), Message("assistant", said[-1])]
         return said
