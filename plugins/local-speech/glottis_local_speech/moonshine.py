@@ -1,6 +1,6 @@
 """The recogniser ``moonshine``: the model ``tiny-en`` of Useful Sensors, as it comes in its wheel."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -78,16 +78,14 @@ class Moonshine:
                 guess = Guess()
                 await self._understand(guess, frames)
         if guess.text:
-            looks = (FIRST, *OTHERS) if guess.count < len(frames) else OTHERS
-            yield Transcript(guess.text, again=lambda: self._again(frames, looks))
+            yield Transcript(guess.text, again=lambda: self._again(frames))
 
     async def _understand(self, guess: "Guess", frames: list[AudioFrame]) -> None:
         with guess.scope:
-            guess.text, guess.count = await self._text(frames, FIRST), len(frames)
+            guess.text = await self._text(frames, FIRST)
 
-    async def _again(self, frames: list[AudioFrame], looks: Sequence[Look]) -> AsyncIterator[str]:
-        """By the first look, too, where that was before the silence that ended the turn: it changes words."""
-        for look in looks:
+    async def _again(self, frames: list[AudioFrame]) -> AsyncIterator[str]:
+        for look in OTHERS:
             if text := await self._text(frames, look):
                 yield text
 
@@ -101,8 +99,6 @@ class Guess:
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
         self.text = ""
-        self.count = 0
-        """Of the frames that it was made of."""
 
 
 class Pause:

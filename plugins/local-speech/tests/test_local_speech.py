@@ -125,16 +125,6 @@ async def test_a_turn_is_looked_at_in_other_ways_for_who_asks() -> None:
 
 
 @pytest.mark.usefixtures("libraries")
-async def test_it_is_looked_at_with_the_silence_behind_it_too() -> None:
-    """The first look sees 0.14 s of the silence, and 0.1 s that it puts before: less than 2 s in all."""
-    turn = [tone(1.75), *[AudioFrame(bytes(640), RATE)] * 12]
-    [transcript] = [each async for each in Moonshine(MoonshineConfig(copies=60)).transcribe(stream(*turn))]
-    assert transcript.again is not None
-    others = [text async for text in transcript.again()]
-    assert (transcript.text, others[0], len(others)) == ("second 0", "second 0 second 1", 6)
-
-
-@pytest.mark.usefixtures("libraries")
 async def test_nothing_is_understood_in_silence() -> None:
     part = Moonshine(MoonshineConfig(copies=62))
     assert [each async for each in part.transcribe(stream(AudioFrame(bytes(64000), RATE)))] == []
