@@ -1,9 +1,9 @@
 """aiortc as the other end of a call, in a process of its own: JSON lines on standard input and output.
 
-``{"do": "offer"}``, ``{"do": "answer", "sdp": …}`` (answer this offer), ``{"do": "accept", "sdp": …}`` (take this
-answer), ``{"do": "candidate", …}``, ``{"do": "report"}`` (what was heard so far) and ``{"do": "close"}``. Replies come
-in the same order. The WAV file named on the command line is played in a loop; an RTCIceServer behind it, in JSON, is
-the relay by which alone the peer calls.
+``{"do": "offer"}`` (with ``"picture": true`` also of video), ``{"do": "answer", "sdp": …}`` (answer this offer),
+``{"do": "accept", "sdp": …}`` (take this answer), ``{"do": "candidate", …}``, ``{"do": "report"}`` (what was heard so
+far) and ``{"do": "close"}``. Replies come in the same order. The WAV file named on the command line is played in a
+loop; an RTCIceServer behind it, in JSON, is the relay by which alone the peer calls.
 
 Data channels: ``{"do": "open", "label": …, …}`` (with the options of ``createDataChannel``), ``{"do": "send",
 "label": …, "messages": […]}``, ``{"do": "receive", "label": …, "count": …}`` (waits for so many) and ``{"do": "shut",
@@ -30,6 +30,7 @@ from aiortc import (
     RTCIceTransportPolicy,
     RTCPeerConnection,
     RTCSessionDescription,
+    VideoStreamTrack,
 )
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
@@ -138,6 +139,8 @@ class Peer:
             case "offer":
                 if not self.pc.getSenders():
                     self.pc.addTrack(self._track)
+                    if request.get("picture"):
+                        self.pc.addTrack(VideoStreamTrack())
                 await self.pc.setLocalDescription(await self.pc.createOffer())
                 return {"sdp": self.pc.localDescription.sdp}
             case "accept":

@@ -102,6 +102,15 @@ async def test_aiortc_hears_the_echo_of_what_it_says(gateway: Gateway, aiortc: A
         await eventually(lambda: len(gateway.sessions) == 0)
 
 
+async def test_aiortc_that_would_send_its_picture_too_is_heard_and_chats(gateway: Gateway, aiortc: AiortcPeer) -> None:
+    grant = await create_session(gateway.url, {"campaignId": "echo"})
+    async with open_client_signaling(grant.websocket_url) as signaling:
+        await aiortc.do("open", label="chat")
+        await aiortc.do("accept", sdp=await answer_of(signaling, (await aiortc.do("offer", picture=True))["sdp"]))
+        await hear_speech(aiortc, LIKENESS["opus"])
+        await aiortc.do("receive", label="chat", count=1)
+
+
 async def test_agent_hangs_up_when_aiortc_asks_for_it(gateway: Gateway, aiortc: AiortcPeer) -> None:
     grant = await create_session(gateway.url, {"campaignId": "echo"})
     async with open_client_signaling(grant.websocket_url) as signaling:

@@ -75,15 +75,21 @@ def test_stopped_first_audio_section_leaves_the_second_to_be_used(vector: Vector
     assert [media.port for media in negotiation.description.media] == [0, 9, 9]
 
 
-def test_video_and_unknown_sections_are_rejected_and_not_bundled(vector: Vector, answer: Answer) -> None:
+@pytest.mark.parametrize(
+    ("credentials", "port", "group"), [("s9+9", 0, "0 1"), ("vide", 9, "0 v 1")], ids=["shared", "own"]
+)
+def test_video_that_would_have_a_transport_of_its_own_is_kept_idle_and_what_else_is_of_no_use_rejected(
+    credentials: str, port: int, group: str, vector: Vector, answer: Answer
+) -> None:
     session, audio, data = parts(vector(CHROMIUM))
     unknown = "m=image 9 UDP/UNKNOWN t38\r\nc=IN IP4 0.0.0.0\r\na=mid:i\r\n"
     offer = session.replace("BUNDLE 0 1", "BUNDLE 0 v i 1") + VIDEO + audio + unknown + data
-    negotiation = answer(offer)
+    negotiation = answer(offer.replace("a=ice-ufrag:vide", f"a=ice-ufrag:{credentials}"))
     video, voice, image, _ = negotiation.description.media
-    assert (video.port, named(video, "mid"), video.formats) == (0, ["v"], ("96", "97"))
+    assert (video.port, named(video, "mid"), named(video, "inactive"), video.formats) == (port, ["v"], [""], ("96",))
+    assert (named(video, "rtpmap"), named(video, "candidate")) == (["96 VP8/90000"], [])
     assert (image.port, named(image, "mid"), image.protocol) == (0, ["i"], "UDP/UNKNOWN")
-    assert "a=group:BUNDLE 0 1\r\n" in str(negotiation.description)
+    assert f"a=group:BUNDLE {group}\r\n" in str(negotiation.description)
     assert named(voice, "candidate")
     assert (negotiation.remote.mid, negotiation.remote.media_index, negotiation.remote.ice_ufrag) == ("0", 1, "s9+9")
 

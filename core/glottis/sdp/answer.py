@@ -50,7 +50,7 @@ def accept_offer_untrusted(
     setup = _answered_setup(remote.setup, transport.setup)
     audios = _negotiated_audios_untrusted(selection, red)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)
-    bodies = dict(_bodies(selection.tagged, audios, data, sending, max_message_size or 0, ptime_ms))
+    bodies = dict(_bodies(selection.accepted, audios, data, sending, max_message_size or 0, ptime_ms))
     return Negotiation(
         description=_answer(Origin(session_id, session_version), selection, bodies, transport, setup),
         remote=remote,
@@ -63,7 +63,7 @@ def accept_offer_untrusted(
 def _require_rtcp_mux(selection: Selection) -> None:
     """RTCP has no port of its own here. In a bundle it is enough that the tagged section says so (RFC 8859 §4.3)."""
     for section in selection.accepted:
-        if section.is_audio and not (section.has("rtcp-mux") or selection.bundle[0].has("rtcp-mux")):
+        if section.index in selection.audio and not (section.has("rtcp-mux") or selection.bundle[0].has("rtcp-mux")):
             raise OfferRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")
 
 
@@ -95,7 +95,7 @@ def _negotiated_audios_untrusted(selection: Selection, policy: RedPolicy) -> lis
 
 
 def _bodies(
-    tagged: Section,
+    accepted: Sequence[Section],
     audios: Sequence[NegotiatedAudio],
     data: NegotiatedData | None,
     sending: SendingTrack,
@@ -107,8 +107,10 @@ def _bodies(
         yield audio.media_index, audio_body(audio, sending, ptime_ms)
     if data is not None:
         yield data.media_index, data_body(max_message_size)
-    if tagged.index not in (data.media_index if data else None, *(audio.media_index for audio in audios)):
-        yield tagged.index, idle_body(tagged)
+    used = {data.media_index if data else None, *(audio.media_index for audio in audios)}
+    for section in accepted:
+        if section.index not in used:
+            yield section.index, idle_body(section)
 
 
 def _answer(

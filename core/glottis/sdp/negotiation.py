@@ -92,23 +92,32 @@ def transport_media(
 
 
 def idle_body(section: Section) -> Body:
-    """A section kept for its transport alone: inactive, with the first of the offered formats."""
-    kept = section.media.formats[0]
-    start = f"{kept} "
-    formats = (one for one in section.own.named(("rtpmap", "fmtp")) if f"{one.value} ".startswith(start))
-    return Body((kept,), (Attribute("inactive"), Attribute("rtcp-mux"), *formats))
+    """A section that nothing is sent in: inactive, with the first of the offered formats."""
+    return Body(*_first_format(section, Attribute("inactive"), Attribute("rtcp-mux")))
 
 
 def rejected_media(section: Section) -> MediaDescription:
-    """The section that says no: port 0, RFC 3264 §6, still with its mid and at least one format."""
+    """The section that says no: port 0, RFC 3264 §6, still with its mid and at least one format.
+
+    What the format is makes no difference, but aiortc takes no answer in which it finds none that it knows.
+    """
+    formats, attributes = _first_format(section, *_mid(section.mid), Attribute("inactive"))
     return MediaDescription(
         media=section.media.media,
         port=0,
         protocol=section.media.protocol,
-        formats=section.media.formats,
-        attributes=(*_mid(section.mid), Attribute("inactive")),
+        formats=formats,
+        attributes=attributes,
         connection=UNSPECIFIED_CONNECTION,
     )
+
+
+def _first_format(section: Section, *attributes: Attribute) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
+    """The first of the offered formats, and these attributes with those that say what it is."""
+    kept = section.media.formats[0]
+    start = f"{kept} "
+    described = (one for one in section.own.named(("rtpmap", "fmtp")) if f"{one.value} ".startswith(start))
+    return (kept,), (*attributes, *described)
 
 
 def _mid_of(section: MediaDescription) -> str | None:

@@ -31,20 +31,20 @@ class Selection:
     described: tuple[DescribedFormat, ...]
     """All that was offered in that first one."""
     data: Section | None
-    tagged: Section
-    """The section that has the transport. It may be of a media that is of no use here, and is then kept idle."""
+    accepted: tuple[Section, ...]
+    """The tagged section first, the others in the order of the bundle. Media of no use here, such as video, may be
+    among them, and is kept idle."""
 
     @property
-    def accepted(self) -> tuple[Section, ...]:
-        """The tagged section first, the others in the order of the bundle."""
-        others = (section for section in self.bundle if section.index in self.audio or section == self.data)
-        return (self.tagged, *(section for section in others if section != self.tagged))
+    def tagged(self) -> Section:
+        """The section that has the transport."""
+        return self.accepted[0]
 
 
 def select_sections_untrusted(
     offer: SessionDescription, capabilities: Sequence[AudioCapability], *, with_data: bool
 ) -> Selection:
-    """The first audio section is used, others with it are kept inactive; data if wanted; the rest is rejected.
+    """The first audio section is used, others with it are kept inactive; data if wanted; most of the rest is rejected.
 
     Raises ``OfferRefused`` if nothing remains, and ``Malformed``.
     """
@@ -60,8 +60,8 @@ def select_sections_untrusted(
     bundle = group or (primary,)
     formats, described = _audio_formats_untrusted([section for section in audio if section in bundle], capabilities)
     channel = next((section for section in data if section in bundle), None)
-    accepted = [section for section in bundle if section.index in formats or section == channel]
-    return Selection(sections, bundle, bool(group), formats, described, channel, _tagged(bundle, accepted))
+    kept = [section for section in bundle if section.index in formats or section == channel or _may_idle(section, bundle)]
+    return Selection(sections, bundle, bool(group), formats, described, channel, _tagged_first(kept, bundle[0]))
 
 
 def _what_is_needed(sections: Sequence[Section], *, with_data: bool) -> str:
@@ -92,14 +92,22 @@ def _audio_formats_untrusted(
     return accepted, first
 
 
-def _tagged(bundle: Sequence[Section], accepted: Sequence[Section]) -> Section:
-    """The section that has the transport: the offerer's choice if that is possible (RFC 9143 §7.3.1).
+def _may_idle(section: Section, bundle: Sequence[Section]) -> bool:
+    """Whether a section of no use is kept, inactive, for its offerer would not connect without it.
 
-    Media of no use here, such as video, is kept for it, since Chromium with ``bundlePolicy: "max-bundle"`` cannot move
-    a bundle to another section, and its offer does not show that policy. What is not RTP cannot be kept idle: then it
-    is the first accepted section that has a transport of its own, or takes over the offered one.
+    Chromium with ``bundlePolicy: "max-bundle"`` cannot move the transport to another section, and its offer does not
+    show that policy. aiortc makes a transport for each section, and waits for that of one that leaves the bundle. What
+    shares the credentials of the bundle's transport can do without: libdatachannel would send the picture.
     """
-    offered = bundle[0]
-    if offered in accepted or (offered.is_rtp and offered.media.port):
-        return offered
-    return next((section for section in accepted if not section.is_bundle_only), accepted[0])
+    if not section.is_rtp or (section.media.port == 0 and not section.is_bundle_only):
+        return False
+    own = section.own.values("ice-ufrag")
+    return section == bundle[0] or (bool(own) and own != bundle[0].own.values("ice-ufrag"))
+
+
+def _tagged_first(accepted: Sequence[Section], offered: Section) -> tuple[Section, ...]:
+    """The offerer's choice has the transport if that is possible (RFC 9143 §7.3.1), otherwise the first section that
+    has one of its own, or takes over the offered one.
+    """
+    tagged = offered if offered in accepted else next((one for one in accepted if not one.is_bundle_only), accepted[0])
+    return (tagged, *(section for section in accepted if section != tagged))
