@@ -60,7 +60,9 @@ def select_sections_untrusted(
     bundle = group or (primary,)
     formats, described = _audio_formats_untrusted([section for section in audio if section in bundle], capabilities)
     channel = next((section for section in data if section in bundle), None)
-    kept = [section for section in bundle if section.index in formats or section == channel or _may_idle(section, bundle)]
+    kept = [
+        section for section in bundle if section.index in formats or section == channel or _may_idle(section, bundle)
+    ]
     return Selection(sections, bundle, bool(group), formats, described, channel, _tagged_first(kept, bundle[0]))
 
 
@@ -97,12 +99,11 @@ def _may_idle(section: Section, bundle: Sequence[Section]) -> bool:
 
     Chromium with ``bundlePolicy: "max-bundle"`` cannot move the transport to another section, and its offer does not
     show that policy. aiortc makes a transport for each section, and waits for that of one that leaves the bundle. What
-    shares the credentials of the bundle's transport can do without: libdatachannel would send the picture.
+    has no port but the bundle's can do without: libdatachannel would send the picture.
     """
     if not section.is_rtp or (section.media.port == 0 and not section.is_bundle_only):
         return False
-    own = section.own.values("ice-ufrag")
-    return section == bundle[0] or (bool(own) and own != bundle[0].own.values("ice-ufrag"))
+    return section == bundle[0] or section.media.port not in (0, bundle[0].media.port)
 
 
 def _tagged_first(accepted: Sequence[Section], offered: Section) -> tuple[Section, ...]:
