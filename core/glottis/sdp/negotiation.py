@@ -93,7 +93,7 @@ def transport_media(
 
 def idle_body(section: Section) -> Body:
     """A section that nothing is sent in: inactive, with the first of the offered formats."""
-    return Body(*_first_format(section, Attribute("inactive"), Attribute("rtcp-mux")))
+    return _first_format(section, Attribute("inactive"), Attribute("rtcp-mux"))
 
 
 def rejected_media(section: Section) -> MediaDescription:
@@ -101,23 +101,23 @@ def rejected_media(section: Section) -> MediaDescription:
 
     What the format is makes no difference, but aiortc takes no answer in which it finds none that it knows.
     """
-    formats, attributes = _first_format(section, *_mid(section.mid), Attribute("inactive"))
+    body = _first_format(section, *_mid(section.mid), Attribute("inactive"))
     return MediaDescription(
         media=section.media.media,
         port=0,
         protocol=section.media.protocol,
-        formats=formats,
-        attributes=attributes,
+        formats=body.formats,
+        attributes=body.attributes,
         connection=UNSPECIFIED_CONNECTION,
     )
 
 
-def _first_format(section: Section, *attributes: Attribute) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
+def _first_format(section: Section, *attributes: Attribute) -> Body:
     """The first of the offered formats, and these attributes with those that say what it is."""
     kept = section.media.formats[0]
     start = f"{kept} "
     described = (one for one in section.own.named(("rtpmap", "fmtp")) if f"{one.value} ".startswith(start))
-    return (kept,), (*attributes, *described)
+    return Body((kept,), (*attributes, *described))
 
 
 def _mid_of(section: MediaDescription) -> str | None:

@@ -44,7 +44,7 @@ class Selection:
 def select_sections_untrusted(
     offer: SessionDescription, capabilities: Sequence[AudioCapability], *, with_data: bool
 ) -> Selection:
-    """The first audio section is used, others with it are kept inactive; data if wanted; most of the rest is rejected.
+    """The first audio section is used, others with it are kept inactive; data if wanted; the rest is rejected or idle.
 
     Raises ``OfferRefused`` if nothing remains, and ``Malformed``.
     """
@@ -101,9 +101,8 @@ def _may_idle(section: Section, bundle: Sequence[Section]) -> bool:
     show that policy. aiortc makes a transport for each section, and waits for that of one that leaves the bundle. What
     has no port but the bundle's can do without: libdatachannel would send the picture.
     """
-    if not section.is_rtp or (section.media.port == 0 and not section.is_bundle_only):
-        return False
-    return section == bundle[0] or section.media.port not in (0, bundle[0].media.port)
+    port = section.media.port
+    return section.is_rtp and port != 0 and (section == bundle[0] or port != bundle[0].media.port)
 
 
 def _tagged_first(accepted: Sequence[Section], offered: Section) -> tuple[Section, ...]:
