@@ -24,6 +24,8 @@ TAKEN: Final = 1.5
 """For a member to say that it works at one: it may have taken it at the last moment. One that does not may be dead."""
 LONGEST: Final = 4.5
 """For the whole: the gateway waits for five."""
+LOOKS: Final = (0.0, 0.1, 0.3)
+"""Seconds before each look for a session: who has just created it may be about to write it down."""
 MAX_VARIABLE: Final = 64
 """Characters of the name of a region, or of an agent."""
 _RETRY_AFTER: Final = (("retry-after", "5"),)
@@ -79,7 +81,7 @@ class NodesCluster:
     async def find(self, session_id: str) -> Whereabouts:
         """See ``Cluster``."""
         try:
-            fields = await self._store.fields(self._store.key("session", session_id))
+            fields = await self._fields(session_id)
         except Unreachable:
             return Whereabouts(is_certain=False)
         if fields.get("state") == "ended":
@@ -87,6 +89,14 @@ class NodesCluster:
         if fields.get("member") == self._membership.member:
             return Whereabouts()
         return Whereabouts(url=fields.get("url", ""))
+
+    async def _fields(self, session_id: str) -> Mapping[str, str]:
+        fields: Mapping[str, str] = {}
+        for pause in LOOKS:
+            await trio.sleep(pause)
+            if fields := await self._store.fields(self._store.key("session", session_id)):
+                break
+        return fields
 
     async def _place(self, wish: SessionWish) -> RouteResponse | None:
         seat = self._membership.seat

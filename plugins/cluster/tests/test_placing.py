@@ -108,6 +108,21 @@ async def test_a_strict_region_that_is_full_is_full(redis: RedisServer) -> None:
         assert [await a.ask(), await b.ask(region="eu"), await b.ask()] == ["a", "FULL", "b"]
 
 
+async def test_a_session_is_found_that_is_written_down_a_moment_later(redis: RedisServer) -> None:
+    a = Place(redis, "a")
+    found: list[str] = []
+
+    async def find(session_id: str) -> None:
+        found.append((await a.cluster.find(session_id)).url)
+
+    async with opened(redis, a), trio.open_nursery() as nursery:
+        redis.ask("config", "resetstat")
+        nursery.start_soon(find, "early")
+        await eventually(lambda: "cmdstat_hgetall" in redis.ask("info", "commandstats"))
+        redis.ask("hset", "glottis:1:session:early", "member", "b", "url", "https://b.example")
+    assert found == ["https://b.example"]
+
+
 async def test_those_that_end_make_room(redis: RedisServer) -> None:
     a, b = Place(redis, "a"), Place(redis, "b")
     async with opened(redis, a, b):
