@@ -9,10 +9,11 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import trio
@@ -375,3 +376,37 @@ async def test_nothing_is_kept_of_whose_turn_it_was() -> None:
         assert left[0]() is None
     finally:
         gc.enable()
+
+
+LOOP = """
+def run(session):
+    whose_turn(sys._getframe(), [])
+    session = None
+    return reference()
+"""
+OTHERS = """
+def run(session):
+    variables = locals()
+    whose_turn(sys._getframe(), [])
+    return variables["session"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "kept"), [("glottis.media", LOOP, False), ("example", OTHERS, True)], ids=["ours", "others"]
+)
+def test_a_loop_that_goes_on_holds_nothing_that_is_over_and_others_lose_nothing(
+    module: str, source: str, kept: bool
+) -> None:
+    class Session:
+        """Something that only the loop refers to."""
+
+    scope: dict[str, object] = {"__name__": module, "whose_turn": whose_turn, "sys": sys}
+    exec(source, scope)
+    session = Session()
+    scope["reference"] = weakref.ref(session)
+    handed_over = [session]
+    del session
+    run = cast(Callable[[Session], object], scope["run"])
+    is_kept = run(handed_over.pop()) is not None
+    assert is_kept == kept

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from inspect import CO_OPTIMIZED
 from types import FrameType
 from typing import Final
 
@@ -77,16 +78,24 @@ def _turn_of(frame: FrameType | None) -> tuple[list[FrameType], trio.lowlevel.Ta
 
 
 def _task_of(frame: FrameType) -> object:
-    """What a function of trio has in that variable.
+    """What a function of trio has in that variable."""
+    return _variables(frame).get("task")
 
-    Before Python 3.13 (PEP 667) a frame keeps the copy of its variables that is made for this: that of trio's loop,
-    which never ends, would hold what has long ended. Other frames end, and a debugger may be using their copies.
+
+def _variables(frame: FrameType) -> dict[str, object]:
+    """Those of a function that runs.
+
+    Before Python 3.13 (PEP 667) a frame keeps the copy of its variables that is made for this: that of a loop which
+    never ends, be it trio's or one of ours, would hold what has long ended. Others may be using theirs, as ``locals()``
+    or in a debugger.
     """
     copy = frame.f_locals
-    task = copy.get("task")
-    if sys.version_info < (3, 13):
+    variables = dict(copy)
+    is_ours = _is_glottis(_module(frame)) or _module(frame) == TRIO
+    is_copy = sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED
+    if is_copy and is_ours and frame.f_trace is None:
         copy.clear()
-    return task
+    return variables
 
 
 def _parents(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
@@ -99,7 +108,8 @@ def _plugin_called_from(frame: FrameType) -> Plugin | None:
     """That of a guard, which has it at hand."""
     if not f"{_module(frame)}.".startswith("glottis.plugins."):
         return None
-    values = [frame.f_locals.get("plugin"), getattr(frame.f_locals.get("self"), "_plugin", None)]
+    variables = _variables(frame)
+    values = [variables.get("plugin"), getattr(variables.get("self"), "_plugin", None)]
     return next((value for value in values if isinstance(value, Plugin)), None)
 
 
@@ -123,7 +133,7 @@ def _module(frame: FrameType) -> str:
 def _session_of(frames: Iterable[FrameType]) -> str:
     """The id of the session that one of these frames works for; empty if none does."""
     for frame in frames:
-        for value in list(frame.f_locals.values()):
+        for value in _variables(frame).values():
             if session_id := _session_id(value):
                 return session_id
     return ""
