@@ -4,7 +4,6 @@ import logging
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from importlib.metadata import EntryPoint
@@ -20,6 +19,7 @@ from glottis.cli.script import run_agent
 from glottis.client.command import CallerOptions
 from glottis.config import ResolvedConfig
 from glottis.plugins import AgentFile, Registry, load_plugins
+from msgspec.structs import replace
 from support.audio import SPEECH
 from support.imports import imports_of
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -18,6 +17,7 @@ from glottis.doctor.machine import examine_buffers, examine_clock, examine_descr
 from glottis.doctor.ports import examine_http, examine_media
 from glottis.doctor.proxies import examine_proxies
 from msgspec import structs
+from msgspec.structs import replace
 from support.gateway import CONFIG, open_test_gateway, resolve_test_config
 from support.ports import free_port
 from support.tls import make_certificate

@@ -1,7 +1,6 @@
 """Two agents find a path, whatever the network, the order of signaling, and the other side's kind of ICE."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ from glottis.sdp.candidate import Candidate
 from glottis.testing.impairments import Impairments
 from glottis.wire.address import Address, Path
 from glottis.wire.stun import parse_stun_untrusted
+from msgspec.structs import replace
 from support.seeds import seeds
 
 CALLER = Address("192.0.2.1", 50001)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from glottis.peer import CandidateUnmatched, ConnectionStateChanged, LinesSkipped, NameSignalled, PeerSettings
@@ -10,6 +9,7 @@ from glottis.peer.candidates import MAX_EARLY_CANDIDATES, MAX_NAMES
 from glottis.peer.negotiator import MAX_TOLD_LINES
 from glottis.sdp import OfferRefused
 from glottis.testing.peers import VirtualCall
+from msgspec.structs import replace
 from support.installed import installed_plugins
 
 CODECS = (installed_plugins().codecs.find("PCMU").spec,)

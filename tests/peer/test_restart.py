@@ -1,7 +1,6 @@
 """ICE restarts in the middle of a call (RFC 8445 §9): DTLS, SRTP and what is said go on."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from glottis.ice import IceState, IceTiming
@@ -11,6 +10,7 @@ from glottis.testing.impairments import Impairments
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall
 from glottis.wire.address import Address, Path
 from glottis.wire.demux import is_stun_request
+from msgspec.structs import replace
 from support.installed import installed_plugins
 
 PCMU = installed_plugins().codecs.find("PCMU").spec

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from glottis.sctp import (
 from glottis.sctp.traffic import Traffic
 from glottis.testing.impairments import Impairments
 from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId
+from msgspec.structs import replace
 
 
 def of_type(events: list[Any], kind: type) -> list[Any]:

@@ -173,8 +173,7 @@ class _Gone(Exception):
     """The client has left, and is not answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes

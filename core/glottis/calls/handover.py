@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from glottis.contracts.call import Agent, Call
 from glottis.contracts.errors import LocalError
@@ -11,8 +12,7 @@ from glottis.contracts.errors import LocalError
 _EXPECTED: Final = "expected the name of an agent, or an async function of the call"
 
 
-@dataclass(frozen=True, slots=True)
-class Colleague:
+class Colleague(msgspec.Struct, frozen=True):
     """An agent that calls can be handed to, and its settings as ``CallInfo.campaign_settings``; None: nothing new."""
 
     agent: Agent

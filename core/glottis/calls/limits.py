@@ -1,11 +1,11 @@
 """Bounds of what waits in a call."""
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class CallLimits:
+
+class CallLimits(msgspec.Struct, frozen=True):
     """Bounds of the call's queues, in seconds of audio."""
 
     say_queue: float = 0.2

@@ -1,8 +1,9 @@
 """Data channels that a client is to open again by another peer connection, and what is still to be sent by them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from glottis.sctp import LeftOver
 

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 import trio
+from msgspec.structs import replace
 
 from glottis.config import (
     AgentSection,

@@ -1,8 +1,7 @@
 """A gateway and one who calls it, in one process. Imported late: it takes a while."""
 
-from dataclasses import replace
-
 import trio
+from msgspec.structs import replace
 
 from glottis.client.command import CallerOptions, call_from_terminal
 from glottis.client.sound_card import SoundCard

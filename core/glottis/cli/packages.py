@@ -6,12 +6,13 @@ import shutil
 import string
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from glottis.contracts.errors import LocalError
 from glottis.contracts.hookspecs import API_VERSION
@@ -40,8 +41,7 @@ _OF_A_KIND: Final = {
 """Where each file goes, and its template."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """What a plugin can be.
 
     ``companions`` are the distributions that its configuration to try it with needs, without their prefix.
@@ -51,7 +51,7 @@ class Kind:
     name: str
     article: str
     companions: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -79,8 +79,7 @@ def check_name(name: str) -> None:
         raise LocalError(f"{name!r}: {expected}, at most {MAX_NAME_LENGTH} characters, such as my-agent")
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(msgspec.Struct, frozen=True):
     """One that is to be: of this kind, by a name that ``check_name`` has passed."""
 
     kind: Kind

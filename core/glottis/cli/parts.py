@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from glottis.cli.agents import functions_of, resolve_with, with_campaign
 from glottis.config import API_KEY_VARIABLE, Config, Isolation, Mistakes, ResolvedConfig, load_what_fits
@@ -52,8 +53,7 @@ def _unchanged(config: Config) -> Config:
     return config
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """What runs behind the commands; tests give others."""
 
     load_plugins: Callable[..., Registry] = load_plugins
@@ -81,8 +81,7 @@ def api_key(options: argparse.Namespace) -> Secret | None:
     return Secret(key) if key else None
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """A configuration that can be served, the plugins that are there, and the functions among its agents."""
 
     config: ResolvedConfig

@@ -7,11 +7,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import msgspec
 import trio
+from msgspec.structs import replace
 
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
@@ -37,8 +38,7 @@ from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 from glottis.signaling.session_request import CODECS, WEBRTC, WEBSOCKET
 
 
-@dataclass(frozen=True, slots=True)
-class CallRequest:
+class CallRequest(msgspec.Struct, frozen=True):
     """Whom to call and how. ``codecs`` are offered in this order; ``sample_rate`` in hertz is this side's."""
 
     url: str

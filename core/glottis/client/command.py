@@ -5,11 +5,11 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.calls.summary import numbers
@@ -36,8 +36,7 @@ SILENT_RATE: Final = 48000
 """Hertz, of the recording when there is no file to speak."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerOptions:
+class CallerOptions(msgspec.Struct, frozen=True):
     """What the command line says. ``listen`` is in seconds, after the end of the file."""
 
     url: str

@@ -1,7 +1,6 @@
 """Creating a session, as a client of a gateway (CONTRACT §1)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import SplitResult, urlencode
@@ -25,8 +24,7 @@ MAX_ASK_AFTER: Final = 60.0
 MAX_RETRY_DIGITS: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class SessionGrant:
+class SessionGrant(msgspec.Struct, frozen=True):
     """A session that waits for its client. ``repr`` hides the URL, which has a token in it."""
 
     session_id: str
@@ -37,8 +35,7 @@ class SessionGrant:
         return f"SessionGrant({self.session_id})"
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePlace:
+class QueuePlace(msgspec.Struct, frozen=True):
     """There is no room yet; 1 is the next. ``ask_after`` is in seconds."""
 
     ticket: str

@@ -1,7 +1,6 @@
 """The settings of plugins as their types, with the components that they name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,8 +30,7 @@ def typed_settings(
     return _typed(found, settings, _Components(registry, path, told))
 
 
-@dataclass(frozen=True, slots=True)
-class _Components:
+class _Components(msgspec.Struct, frozen=True):
     """Looks up the components that the settings at ``path`` name."""
 
     registry: Registry

@@ -2,8 +2,9 @@
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from glottis.contracts.authority import Authority, parse_authority_untrusted
 from glottis.contracts.errors import Malformed
@@ -14,8 +15,7 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 _EXAMPLES: Final = "https://app.example, https://*.app.example, http://127.0.0.1:*, capacitor://localhost, null or *"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """A scheme, a host and a port, in lower case; the port is None where it is the scheme's own.
 
     Applications have schemes of their own (``capacitor://localhost``), some of which know no host (``file://``).
@@ -79,8 +79,7 @@ def parse_public_url(text: str) -> Origin:
     return origin
 
 
-@dataclass(frozen=True, slots=True)
-class OriginPattern:
+class OriginPattern(msgspec.Struct, frozen=True):
     """Which origins are meant: one, or several that share all but what a ``*`` stands for.
 
     ``*`` is any origin; ``:*`` any port or none; ``*.`` before a host any name under it. With the schemes of

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -22,8 +21,7 @@ from glottis.plugins.extensions import Extension
 from glottis.plugins.routes import Mounted
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignAgent:
+class CampaignAgent(msgspec.Struct, frozen=True):
     """An agent, made for one campaign."""
 
     agent: Agent
@@ -31,7 +29,7 @@ class CampaignAgent:
     """By which its plugin registers it."""
     plugin: Plugin
     settings: msgspec.Struct | None = None
-    told_settings: Mapping[str, Any] = field(default_factory=dict)
+    told_settings: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """Of an agent without a type of settings: its calls are told them."""
 
     @property
@@ -43,8 +41,7 @@ class CampaignAgent:
         return f"agent {self.name} of {self.plugin}"
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(msgspec.Struct, frozen=True):
     """Stands for an agent that is in a process of its own, where it has this name in its campaign."""
 
     name: str
@@ -53,8 +50,7 @@ class Elsewhere:
         raise AssertionError(f"agent {self.name} is in a process of its own")
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(msgspec.Struct, frozen=True):
     """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agents' audio.
 
     ``frame_ms`` is how long the frames of that are.
@@ -64,7 +60,7 @@ class Campaign:
     agent: CampaignAgent
     """Who answers."""
     sample_rate: int
-    agents: Mapping[str, CampaignAgent] = field(default_factory=dict)
+    agents: Mapping[str, CampaignAgent] = msgspec.field(default_factory=dict)
     """Those that calls can be handed to, by their names in the campaign. Who answers is one of them."""
     extensions: tuple[Extension, ...] = ()
     """In the order in which they are asked."""
@@ -80,8 +76,7 @@ class Campaign:
     """Another number whenever one of the agents was loaded anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedAuthScheme:
+class NamedAuthScheme(msgspec.Struct, frozen=True):
     """The auth scheme in force."""
 
     name: str
@@ -90,8 +85,7 @@ class NamedAuthScheme:
     settings: msgspec.Struct | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NamedProvider:
+class NamedProvider(msgspec.Struct, frozen=True):
     """An ICE server provider, by the name that configuration calls it."""
 
     name: str
@@ -100,8 +94,7 @@ class NamedProvider:
     settings: msgspec.Struct | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRoutes:
+class NamedRoutes(msgspec.Struct, frozen=True):
     """A set of routes."""
 
     name: str
@@ -119,8 +112,7 @@ class NamedRoutes:
         return {(method, "/".join((self.folder, *segments))) for method, segments in (one.shape for one in self.routes)}
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedConfig:
+class ResolvedConfig(msgspec.Struct, frozen=True):
     """A configuration that can be served: everything that it names was found, checked and made."""
 
     config: Config
@@ -130,7 +122,7 @@ class ResolvedConfig:
     """In order of preference, at least one."""
     ice_server_providers: tuple[NamedProvider, ...] = ()
     page_sets: tuple[str, ...] = ()
-    pages: Mapping[str, Page] = field(default_factory=dict)
+    pages: Mapping[str, Page] = msgspec.field(default_factory=dict)
     """By absolute URL path, of all sets together."""
     route_sets: tuple[NamedRoutes, ...] = ()
     resampling: Resampling | None = None

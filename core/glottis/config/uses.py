@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from glottis.config.components import typed_settings
 from glottis.config.conversion import PluginSettings
@@ -16,8 +17,7 @@ from glottis.plugins import Catalogue, Plugin, Registered, Registry
 BY_DEFAULT: Final = "by default"
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """Something that a plugin offers: ``agent echo``. ``keys`` are those of the configuration that use it, if any do.
 
     Else ``reason`` says what would have to name it.

@@ -1,7 +1,8 @@
 """What an examination finds: one line each, and what to change."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 
 class Level(Enum):
@@ -14,8 +15,7 @@ class Level(Enum):
     """The gateway does not start, or calls fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """``what`` is there, and ``advice`` on what to change, which only an ``OK`` does without."""
 
     level: Level

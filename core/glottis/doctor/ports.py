@@ -4,9 +4,9 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
 import trio
 
 from glottis.client.connection import CallFailed, split_gateway_url
@@ -24,8 +24,7 @@ ANSWER_TIME: Final = 2.0
 """Seconds for a gateway on this machine to say that it serves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """UDP or TCP: the setting of its port, and how one is opened, and tried."""
 
     name: Literal["UDP", "TCP"]

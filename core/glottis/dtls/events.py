@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+import msgspec
+
 from glottis.wire.srtp_keys import SrtpKeys
 
 
@@ -19,8 +21,7 @@ class FailureCode(Enum):
     """The peer ended the established connection with a fatal alert, or broke its rules; authenticated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(msgspec.Struct, frozen=True):
     """The peer has proved that it holds the announced certificate's key."""
 
     keys: SrtpKeys | None
@@ -34,8 +35,7 @@ class ApplicationData:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """The transport is of no more use."""
 
     code: FailureCode
@@ -43,8 +43,7 @@ class Failed:
     """A sentence for a log; quotes nothing that the peer sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """The connection has ended in order."""
 
     remote: bool

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from glottis.ice.check_list import CheckList
 from glottis.ice.credentials import Credentials

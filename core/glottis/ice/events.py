@@ -1,7 +1,8 @@
 """What an ICE agent tells its owner."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from glottis.contracts.notes import Note
 from glottis.wire.address import Path
@@ -23,8 +24,7 @@ class IceState(Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class PathAuthenticated:
+class PathAuthenticated(msgspec.Struct, frozen=True):
     """The peer has proved, by a check or a response with valid integrity, that it is at the end of this path.
 
     From now on DTLS, SRTP and SRTCP may be taken from there. The event comes again when the path is proven.
@@ -36,27 +36,23 @@ class PathAuthenticated:
     no checks and never knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathReleased:
+class PathReleased(msgspec.Struct, frozen=True):
     """The peer has left this path, or has too many: nothing is expected from there until it is authenticated anew."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class PathGivenUp:
+class PathGivenUp(msgspec.Struct, frozen=True):
     """A path that the peer had used lately has given way to another. Told of the first only."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedPathChanged:
+class SelectedPathChanged(msgspec.Struct, frozen=True):
     """Send data here from now on."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class StateChanged:
+class StateChanged(msgspec.Struct, frozen=True):
     """``reason`` is a phrase for logs and for the peer's owner; it is empty where the state says enough."""
 
     state: IceState

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from glottis.contracts.errors import Malformed
 from glottis.contracts.short_queue import ShortQueue
 from glottis.wire.address import Address, Datagram, Path, ip_of
@@ -20,8 +22,7 @@ MAX_ADDRESSES: Final = 4
 """Of one base: a translator that shows each server another address (RFC 4787 §4.1) shows none that helps."""
 
 
-@dataclass(frozen=True, slots=True)
-class GatheringTiming:
+class GatheringTiming(msgspec.Struct, frozen=True):
     """All times in seconds."""
 
     pacing: float = 0.05
@@ -41,16 +42,14 @@ class GatheringTiming:
 DEFAULT_TIMING: Final = GatheringTiming()
 
 
-@dataclass(frozen=True, slots=True)
-class StunServer:
+class StunServer(msgspec.Struct, frozen=True):
     """Where to ask; ``name`` is what the configuration calls it, which tells foundations apart (RFC 8445 §5.1.1.3)."""
 
     name: str
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
-class ReflexiveAddress:
+class ReflexiveAddress(msgspec.Struct, frozen=True):
     """``address`` is what ``server`` sees of ``base``, one of our sockets."""
 
     address: Address
@@ -58,8 +57,7 @@ class ReflexiveAddress:
     server: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServerFailed:
+class ServerFailed(msgspec.Struct, frozen=True):
     """A server is silent, refuses, or says what cannot be; told once, until it has answered again."""
 
     server: StunServer

@@ -1,8 +1,9 @@
 """The agent's own candidates: where datagrams leave from, and what the peer is told (RFC 8445 §5.1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from glottis.ice.pair import can_meet
 from glottis.ice.policy import ProbePolicy

@@ -5,9 +5,10 @@ RFC 8445 §19.5.1 describes the attack. Peer-reflexive candidates need no such r
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from glottis.sdp.candidate import TCP_TYPE_PREFERENCES, TYPE_PREFERENCES, Candidate
 from glottis.wire.address import Address, IpAddress, ip_of
@@ -62,8 +63,7 @@ def why_unusable(candidate: Candidate) -> str:
     return "peers have no such port" if candidate.port < LOWEST_PORT else "no peer has such an address"
 
 
-@dataclass(frozen=True, slots=True)
-class ProbePolicy:
+class ProbePolicy(msgspec.Struct, frozen=True):
     """``permits`` decides about each pair before a check is sent along it."""
 
     private_networks: bool = True

@@ -1,13 +1,14 @@
 """The intervals of ICE and consent, in one place, so that tests and devices can choose others."""
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from glottis.ice.pair import CandidatePair
 
 
-@dataclass(frozen=True, slots=True)
-class IceTiming:
+class IceTiming(msgspec.Struct, frozen=True):
     """All times in seconds."""
 
     pacing: float = 0.05

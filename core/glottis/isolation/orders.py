@@ -1,8 +1,10 @@
 """What a worker has to make before calls can come: all agents of one campaign."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from glottis.calls.handover import Colleague
 from glottis.config import Campaign, CampaignAgent, CampaignSection, Log, ResolvedConfig, typed_settings
@@ -12,8 +14,7 @@ from glottis.contracts.info import CallInfo
 from glottis.plugins import AgentFile, Plugin, Registry, create, load_beside, load_plugins
 
 
-@dataclass(frozen=True, slots=True)
-class AgentOrder:
+class AgentOrder(msgspec.Struct, frozen=True):
     """One agent, by the name that its plugin gives it. ``path`` is its section in the configuration."""
 
     agent: str
@@ -23,8 +24,7 @@ class AgentOrder:
     """Those that its calls are told, where it has no type of settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """Of the configuration, what concerns the agents, which are by their names in the campaign, the first first."""
 
     campaign: CampaignInfo
@@ -33,8 +33,7 @@ class Order:
     log: Log
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """The agents, what their calls are told of the settings, and all plugins, to find the culprit of an error among."""
 
     agents: Mapping[str, Colleague]

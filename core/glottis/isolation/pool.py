@@ -3,9 +3,9 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.calls.streams import Wakeup
@@ -29,8 +29,7 @@ LONGEST_PAUSE: Final = 10.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(msgspec.Struct, frozen=True):
     """See ``remote_call.Seat``."""
 
     places: Places

@@ -1,12 +1,12 @@
 """An agent in a condition: the caller tells it the speech, and interrupts its answer with it."""
 
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.lab.call import Ends

@@ -4,9 +4,9 @@ Those of TURN (RFC 8656 §3.1), and the datagrams of a call (RFC 6544 §3).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
 import trio
 
 from glottis.contracts.errors import Malformed
@@ -24,8 +24,7 @@ class Reader(Protocol):
         """The messages that are whole now. Raises ``Malformed`` if none can be found any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(msgspec.Struct, frozen=True):
     """How messages are told apart in a stream, and how much may wait while TCP holds it back."""
 
     make_reader: Callable[[], Reader]

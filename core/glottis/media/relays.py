@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.barrier import stop
@@ -54,8 +55,7 @@ certain."""
 LookUp = Callable[[str, int], Awaitable[list[Address]]]
 
 
-@dataclass(frozen=True, slots=True)
-class RelayedAddress:
+class RelayedAddress(msgspec.Struct, frozen=True):
     """``address`` is lent by ``server``, which has seen ``mapped`` of us."""
 
     address: Address

@@ -1,8 +1,9 @@
 """The peer's candidates: those of its descriptions, and those that it trickles (RFC 8838), perhaps before."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from glottis.contracts.errors import Malformed
 from glottis.contracts.notes import Note

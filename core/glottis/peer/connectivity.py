@@ -1,7 +1,8 @@
 """How far a connection has come, as a person asks who looks for the reason of a failure."""
 
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from glottis.dtls import DtlsState
 from glottis.ice import CandidatePair, IceState, PairState
@@ -9,8 +10,7 @@ from glottis.peer.transport import PeerTransport
 from glottis.sdp import Candidate
 
 
-@dataclass(frozen=True, slots=True)
-class PairReport:
+class PairReport(msgspec.Struct, frozen=True):
     """A candidate pair at a moment."""
 
     path: str
@@ -32,8 +32,7 @@ class PairReport:
         return f"{self.path}: {self.state.name.lower().replace('_', ' ')}{marks}; {counts}{round_trip}"
 
 
-@dataclass(frozen=True, slots=True)
-class Connectivity:
+class Connectivity(msgspec.Struct, frozen=True):
     """Of a connection at a moment. Candidates are those that could be used, if not by us."""
 
     ice: IceState

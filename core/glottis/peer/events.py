@@ -1,7 +1,8 @@
 """What a ``PeerConnection`` tells its owner. The events of its data channels are those of ``glottis.sctp``."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from glottis.contracts.notes import Note
 from glottis.sdp.candidate import Candidate
@@ -19,16 +20,14 @@ class ConnectionState(Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionStateChanged:
+class ConnectionStateChanged(msgspec.Struct, frozen=True):
     """ICE and DTLS taken together; ``reason`` is a sentence for people, empty where there is nothing to say."""
 
     state: ConnectionState
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PathAuthenticated:
+class PathAuthenticated(msgspec.Struct, frozen=True):
     """From now on datagrams may be taken from this path; ``proven`` if a check of our own was answered there.
 
     ``selected`` if ours go by it, too, instead of the one before.
@@ -39,15 +38,13 @@ class PathAuthenticated:
     selected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PathReleased:
+class PathReleased(msgspec.Struct, frozen=True):
     """From now on no datagrams are to be taken from this path."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class LocalCandidate:
+class LocalCandidate(msgspec.Struct, frozen=True):
     """A candidate to trickle to the peer; those in the description are not repeated."""
 
     candidate: Candidate
@@ -56,8 +53,7 @@ class LocalCandidate:
     ufrag: str
 
 
-@dataclass(frozen=True, slots=True)
-class LocalCandidatesEnded:
+class LocalCandidatesEnded(msgspec.Struct, frozen=True):
     """There are no more to trickle (RFC 8838 §13)."""
 
     mid: str | None
@@ -65,20 +61,17 @@ class LocalCandidatesEnded:
     ufrag: str
 
 
-@dataclass(frozen=True, slots=True)
-class LinesSkipped:
+class LinesSkipped(msgspec.Struct, frozen=True):
     """Lines of the peer's description that could not be read, and were not needed so far; a phrase for each."""
 
     messages: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateUnmatched:
+class CandidateUnmatched(msgspec.Struct, frozen=True):
     """A trickled candidate was ignored, since it says of no section of the description that it belongs there."""
 
 
-@dataclass(frozen=True, slots=True)
-class NameSignalled:
+class NameSignalled(msgspec.Struct, frozen=True):
     """The peer hides behind a name of multicast DNS; see ``SignalledCandidates.add_found``."""
 
     candidate: Candidate
@@ -91,15 +84,13 @@ class Places(Enum):
     SOURCES = "sources"
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceGivenUp:
+class PlaceGivenUp(msgspec.Struct, frozen=True):
     """All places of a kind were taken, and the one unheard for longest has given way. Told once of each kind."""
 
     places: Places
 
 
-@dataclass(frozen=True, slots=True)
-class DatagramsRefused:
+class DatagramsRefused(msgspec.Struct, frozen=True):
     """The peer has sent more than its share, and some of it was dropped unread. Told once, by the driver."""
 
 

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.errors import LocalError

@@ -1,11 +1,11 @@
 """What an observer is told that wants all that comes in; where there is none, nothing of this is in the way."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.errors import Malformed

@@ -1,7 +1,8 @@
 """How a peer connection shall behave."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.codec import CodecSpec, EncoderKnobs, RedPolicy
@@ -11,8 +12,7 @@ from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 from glottis.wire.address import Address
 
 
-@dataclass(frozen=True, slots=True)
-class PeerSettings:
+class PeerSettings(msgspec.Struct, frozen=True):
     """All calls of a campaign can share one. Durations are in seconds unless the name says milliseconds.
 
     ``codecs`` are in order of preference: the first that the peer has too is the one sent. ``sample_rate`` in hertz is
@@ -29,14 +29,14 @@ class PeerSettings:
     """Wished for packets that are sent; the peer's ptime and maxptime go before it. None: as long as frames."""
     delay: Callable[[], DelayPolicy] = FixedDelay
     """Makes what says how long received packets wait."""
-    encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
+    encoder: EncoderKnobs = msgspec.field(default_factory=EncoderKnobs)
     send_silence: bool = False
     """Whether silence is sent where there is nothing to be said."""
     red: RedPolicy = "auto"
     ice_lite: bool = False
     ice_timing: IceTiming = DEFAULT_TIMING
     probe_private_addresses: bool = True
-    announced: Mapping[Address, Sequence[Address]] = field(default_factory=dict)
+    announced: Mapping[Address, Sequence[Address]] = msgspec.field(default_factory=dict)
     """By local address: those that the peer is told in its place. Of addresses that are not in here, themselves."""
     max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
     wallclock_offset: Callable[[], float] = lambda: 0.0

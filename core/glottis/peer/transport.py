@@ -5,9 +5,10 @@ Everything of a call travels by it: SRTP and SRTCP beside DTLS (RFC 5764 §5.1.2
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+import msgspec
 
 from glottis import dtls, ice
 from glottis.contracts.moments import earliest
@@ -40,8 +41,7 @@ HANDSHAKE_DATAGRAMS_AT_ONCE: Final = 100
 that with its repetitions; further ones are dropped, and sent again if they were meant."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoSuccessor:
+class NoSuccessor(msgspec.Struct, frozen=True):
     """There is no other DTLS association after all, which might have followed on the one that there is or was."""
 
 

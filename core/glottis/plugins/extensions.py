@@ -1,7 +1,6 @@
 """Extensions: plugins with hooks that run for each call, or as long as the gateway."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,8 +15,7 @@ EXTENSION_HOOKS = ("select_agent", "audio_processors", "session_observers", "gat
 """Those that are called of the extensions that are enabled, and not before."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtensionSpec:
+class ExtensionSpec(msgspec.Struct, frozen=True):
     """A plugin that has some of ``EXTENSION_HOOKS``; ``config_type`` is of its settings."""
 
     name: str
@@ -25,8 +23,7 @@ class ExtensionSpec:
     config_type: type[msgspec.Struct] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(msgspec.Struct, frozen=True):
     """One that is enabled, with its settings."""
 
     name: str

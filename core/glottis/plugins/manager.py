@@ -17,6 +17,7 @@ from time import perf_counter_ns
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pluggy
 
 from glottis.contracts import hookspecs
@@ -57,8 +58,7 @@ class Plugin:
         return f"plugin {self.name} ({f'{self.distribution} {self.version}'.strip() or 'given directly'})"
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenPlugin:
+class BrokenPlugin(msgspec.Struct, frozen=True):
     """A plugin that was left out, and why."""
 
     plugin: Plugin
@@ -158,8 +158,7 @@ def _head_of(distribution: Distribution) -> Message:
     return HeaderParser().parsestr(text.partition("\n\n")[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """The installed plugins: those to load, those that share a name, and those that are disabled."""
 
     enabled: list[tuple[Plugin, EntryPoint]]

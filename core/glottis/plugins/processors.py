@@ -3,9 +3,10 @@
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
+
+import msgspec
 
 from glottis.barrier import stop
 from glottis.contracts.audio import AudioFrame, FrameTap
@@ -21,8 +22,7 @@ from glottis.plugins.timing import FRAME_LIMIT, FRAME_PATIENCE, Timing
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Processor:
+class _Processor(msgspec.Struct, frozen=True, eq=False):
     plugin: Plugin
     process: FrameTap
     timing: Timing

@@ -1,9 +1,10 @@
 """What all plugins offer, by name, each with the plugin that answers for it."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
+
+import msgspec
 
 from glottis.contracts.auth import AuthSchemeSpec
 from glottis.contracts.call import AgentSpec
@@ -22,8 +23,7 @@ from glottis.plugins.specifications import Spec, name_of
 SpecT = TypeVar("SpecT", bound=Spec)
 
 
-@dataclass(frozen=True, slots=True)
-class Registered(Generic[SpecT]):
+class Registered(msgspec.Struct, Generic[SpecT], frozen=True):
     """A specification and whose it is."""
 
     spec: SpecT

@@ -4,9 +4,10 @@ import http
 import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, get_args
 
+import msgspec
 import trio
 
 from glottis.contracts.checks import bytes_of, check_callable, check_instance
@@ -50,8 +51,7 @@ _OF_THE_GATEWAY: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mounted:
+class Mounted(msgspec.Struct, frozen=True):
     """What a plugin has at a path, below the folder of its set."""
 
     method: str
@@ -97,8 +97,7 @@ class Mounted:
         return f"route {self.method} {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class MountedSocket(Mounted):
+class MountedSocket(Mounted, frozen=True):
     """One for WebSockets."""
 
     route: SocketRoute
@@ -120,8 +119,7 @@ class MountedSocket(Mounted):
         return refused
 
 
-@dataclass(frozen=True, slots=True)
-class MountedRoute(Mounted):
+class MountedRoute(Mounted, frozen=True):
     """One for requests."""
 
     timeout: float

@@ -1,10 +1,9 @@
 """What an ``RtpSession`` tells its owner."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class ReportReceived:
+class ReportReceived(msgspec.Struct, frozen=True):
     """The peer has said how it receives our stream: the moment to call ``encoder.set_expected_loss``."""
 
     fraction_lost: float
@@ -17,21 +16,18 @@ class ReportReceived:
     """Seconds; None before a sender report of ours has come back."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceLeft:
+class SourceLeft(msgspec.Struct, frozen=True):
     """The peer's source has sent BYE. The track goes on if its packets do: Firefox says this when it goes on hold."""
 
     ssrc: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRetired:
+class SourceRetired(msgspec.Struct, frozen=True):
     """An SSRC of the peer, the one unheard for longest, has given way to a new one. Told of the first only."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathReported:
+class PathReported(msgspec.Struct, frozen=True):
     """The peer has said when each packet of ours has come."""
 
     packets: int
@@ -43,8 +39,7 @@ class PathReported:
     """Seconds that the quickest took beyond the shortest way seen lately; None: all are lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class BitrateLimited:
+class BitrateLimited(msgspec.Struct, frozen=True):
     """The peer has estimated how much may be sent to it: REMB."""
 
     bitrate: int

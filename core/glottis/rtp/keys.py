@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import msgspec
+
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.payload import BufferedPacket
 from glottis.wire.telephone_event import MAX_DURATION, TelephoneEvent, parse_telephone_event_untrusted
@@ -22,15 +24,13 @@ MAX_CHANGES: Final = 32
 """Changes in a media tick; nobody presses sixteen keys in 20 ms, and what is beyond is counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyDown:
+class KeyDown(msgspec.Struct, frozen=True):
     """The caller has pressed a key, whose ``digit`` is one of ``0123456789*#ABCD``."""
 
     digit: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUp:
+class KeyUp(msgspec.Struct, frozen=True):
     """The key pressed last is up again; ``duration`` is how long it was down, in seconds."""
 
     duration: float

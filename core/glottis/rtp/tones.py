@@ -1,8 +1,9 @@
 """Keys that are pressed for the listener, as telephone events in packets of the audio's pace (RFC 4733 §2.5.1)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from glottis.wire.telephone_event import MAX_DURATION, TelephoneEvent, build_telephone_event
 
@@ -10,16 +11,14 @@ FINAL_PACKETS: Final = 3
 """How often the end is told, RFC 4733 §2.5.1.4: it is what must not be lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventFormat:
+class EventFormat(msgspec.Struct, frozen=True):
     """How the peer takes telephone events: under which number, at which clock in hertz."""
 
     payload_type: int
     clock_rate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tone:
+class Tone(msgspec.Struct, frozen=True):
     """A key that is down for ``duration`` seconds, and the silence of ``gap`` seconds after it."""
 
     event: int

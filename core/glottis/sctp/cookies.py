@@ -1,10 +1,12 @@
 """The state cookie (RFC 9260 §5.1.3): what an INIT said, signed, so that nothing need be remembered."""
 
 import hmac
-from dataclasses import astuple, dataclass
 from random import Random
 from struct import Struct
 from typing import Final
+
+import msgspec
+from msgspec.structs import astuple
 
 from glottis.contracts.errors import Malformed
 from glottis.sctp.tcb import Peer
@@ -12,8 +14,7 @@ from glottis.sctp.tcb import Peer
 _BODY: Final = Struct("!dIIIIIIH???")
 
 
-@dataclass(frozen=True, slots=True)
-class Cookie:
+class Cookie(msgspec.Struct, frozen=True):
     """The content of a state cookie."""
 
     created_at: float

@@ -5,28 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from glottis.wire.dcep import ProtocolId
 
 if TYPE_CHECKING:
     from glottis.sctp.data_channel import DataChannel
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationEstablished:
+class AssociationEstablished(msgspec.Struct, frozen=True):
     """The handshake is done; stream identifiers below ``outbound_streams`` may be sent on."""
 
     outbound_streams: int
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationClosed:
+class AssociationClosed(msgspec.Struct, frozen=True):
     """The association ended in an orderly way."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationFailed:
+class AssociationFailed(msgspec.Struct, frozen=True):
     """The association was aborted by either end, or the peer stopped answering."""
 
     reason: str
@@ -43,16 +42,14 @@ class MessageReceived:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingStreamsReset:
+class IncomingStreamsReset(msgspec.Struct, frozen=True):
     """The peer will send no more on these streams (RFC 6525 §4.1)."""
 
     stream_ids: tuple[int, ...]
     """Empty: all streams. They stand as the peer has sent them, some perhaps twice or beyond what there is."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingStreamsReset:
+class OutgoingStreamsReset(msgspec.Struct, frozen=True):
     """The peer has confirmed our reset of these streams, or refused it, or knows no resets."""
 
     stream_ids: tuple[int, ...]
@@ -60,20 +57,17 @@ class OutgoingStreamsReset:
     """Whether it has confirmed it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamDrained:
+class StreamDrained(msgspec.Struct, frozen=True):
     """What is queued on a stream has fallen to its threshold."""
 
     stream_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendBufferDrained:
+class SendBufferDrained(msgspec.Struct, frozen=True):
     """After ``SendBufferFull``: half of the send buffer is free, or as much as the message needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class EverythingAcknowledged:
+class EverythingAcknowledged(msgspec.Struct, frozen=True):
     """As was asked for: the peer has all that was sent, but for what was given up."""
 
 
@@ -85,15 +79,13 @@ AssociationEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelOpened:
+class ChannelOpened(msgspec.Struct, frozen=True):
     """A channel can be used: the peer opened it, or acknowledged ours."""
 
     channel: DataChannel
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelClosed:
+class ChannelClosed(msgspec.Struct, frozen=True):
     """A channel is gone; ``reason`` says who closed it and why."""
 
     channel: DataChannel
@@ -116,8 +108,7 @@ class BytesReceived:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class BufferedAmountLow:
+class BufferedAmountLow(msgspec.Struct, frozen=True):
     """A channel's ``buffered_amount`` has fallen to its ``buffered_amount_low_threshold``."""
 
     channel: DataChannel

@@ -1,6 +1,6 @@
 """What data channels have not brought to the peer, when their association is to end and others follow elsewhere."""
 
-from dataclasses import dataclass
+import msgspec
 
 from glottis.sctp.data_channel import ChannelState
 from glottis.sctp.data_channels import DataChannels
@@ -8,8 +8,7 @@ from glottis.sctp.send_queue import OutboundMessage
 from glottis.wire.dcep import ProtocolId
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOver:
+class LeftOver(msgspec.Struct, frozen=True):
     """Of one channel."""
 
     label: str

@@ -1,7 +1,8 @@
 """The protocol parameters (RFC 9260 §16) and the bounds of one association, each with its overflow rule."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import LocalError
 from glottis.wire.dtls_record import MAX_APPLICATION_DATA
@@ -17,8 +18,7 @@ SMALLEST_WINDOW: Final = 1500
 """RFC 9260 §3.3.2: a peer that advertises less in INIT is refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SctpLimits:
+class SctpLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds and timer parameters; times are seconds, sizes bytes."""
 
     max_packet_size: int = MAX_APPLICATION_DATA

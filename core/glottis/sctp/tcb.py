@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.short_queue import ShortQueue
 from glottis.sctp.events import AssociationClosed, AssociationEnd, AssociationEvent, AssociationFailed, SendProgress
@@ -20,8 +21,7 @@ _MAX_REASON: Final = 128
 """Bytes of text in an ABORT."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(msgspec.Struct, frozen=True):
     """What the peer's INIT or INIT ACK said."""
 
     tag: int

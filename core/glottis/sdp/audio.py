@@ -1,7 +1,8 @@
 """The audio section of an offer or answer: what it says of the peer's stream, and how ours is described."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from glottis.sdp.attributes import (
     Direction,
@@ -24,8 +25,7 @@ from glottis.sdp.section import Section
 from glottis.wire.rtp_extensions import NO_EXTENSIONS, ExtensionIds
 
 
-@dataclass(frozen=True, slots=True)
-class SendingTrack:
+class SendingTrack(msgspec.Struct, frozen=True):
     """The stream that this side sends. Browsers group tracks by ``stream_id`` into ``event.streams``."""
 
     ssrc: int
@@ -34,8 +34,7 @@ class SendingTrack:
     track_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class NegotiatedAudio:
+class NegotiatedAudio(msgspec.Struct, frozen=True):
     """The audio that was agreed on. Times are milliseconds."""
 
     mid: str | None

@@ -3,8 +3,9 @@
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.address import Address, ip_of, text_of
@@ -46,8 +47,7 @@ _PREFIX: Final = re.compile(r"(?:a=)?candidate: *", re.IGNORECASE)
 _NAME_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A transport address that may reach an agent, and how much its owner likes it (RFC 8445 §5.1)."""
 
     foundation: str

@@ -1,9 +1,10 @@
 """Which codecs both sides have: payload types, rtpmap and fmtp of audio sections (RFC 3264 §6.1, RFC 3551)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, NamedTuple
+
+import msgspec
 
 from glottis.contracts.codec import CodecSpec, FormatParameters
 from glottis.sdp.attributes import PAYLOAD_TYPES, Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
@@ -24,8 +25,7 @@ RTCP_CONFLICTS: Final = range(64, 96)
 FIRST_DYNAMIC_PAYLOAD_TYPE: Final = 96
 
 
-@dataclass(frozen=True, slots=True)
-class AudioCapability:
+class AudioCapability(msgspec.Struct, frozen=True):
     """A codec that this side has. ``clock_rate`` in hertz is that of RTP timestamps.
 
     ``answer_format_parameters`` maps the offered fmtp to the answered one, or to None where the format does not fit.
@@ -36,7 +36,7 @@ class AudioCapability:
     channels: int = 1
     static_payload_type: int | None = None
     answer_format_parameters: Callable[[Mapping[str, str]], Mapping[str, str] | None] = lambda offered: {}
-    offer_format_parameters: Mapping[str, str] = field(default_factory=dict)
+    offer_format_parameters: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, codec: CodecSpec) -> "AudioCapability":
@@ -58,14 +58,13 @@ class AudioCapability:
         return _description(self.rtpmap(0))
 
 
-@dataclass(frozen=True, slots=True)
-class NegotiatedFormat:
+class NegotiatedFormat(msgspec.Struct, frozen=True):
     """A codec that both sides have; the offerer's payload type stands for it in both directions (RFC 3264 §6.1)."""
 
     rtpmap: RtpMap
     """Its encoding name is spelled as this side spells it."""
-    remote_parameters: FormatParameters = field(default_factory=dict)
-    local_parameters: FormatParameters = field(default_factory=dict)
+    remote_parameters: FormatParameters = msgspec.field(default_factory=dict)
+    local_parameters: FormatParameters = msgspec.field(default_factory=dict)
 
     @property
     def payload_type(self) -> int:

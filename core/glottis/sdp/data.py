@@ -1,7 +1,8 @@
 """The data channel section: an SCTP association over DTLS, RFC 8841."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.sdp.attributes import parse_max_message_size_untrusted, parse_sctp_port_untrusted
 from glottis.sdp.description import Attribute, Body
@@ -12,8 +13,7 @@ SCTP_PORT: Final = 5000
 """Ours, and the peer's where it does not say: what every browser uses."""
 
 
-@dataclass(frozen=True, slots=True)
-class NegotiatedData:
+class NegotiatedData(msgspec.Struct, frozen=True):
     """The association that was agreed on."""
 
     mid: str | None

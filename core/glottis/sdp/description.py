@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import msgspec
+
 TOKEN: Final = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"  # noqa: S105 - a token of grammar, no secret
 """The characters of names, RFC 8866 §9."""
 
@@ -50,8 +52,7 @@ class Body(NamedTuple):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """The ``o=`` line, RFC 8866 §5.2. The address tells nothing, lest it leak one (RFC 9429 §5.2.1)."""
 
     session_id: int
@@ -66,8 +67,7 @@ class Origin:
         return "o=" + " ".join(map(str, (*words, self.network_type, self.address_type, self.address)))
 
 
-@dataclass(frozen=True, slots=True)
-class MediaDescription:
+class MediaDescription(msgspec.Struct, frozen=True):
     """A media section: its ``m=`` line and what follows up to the next, RFC 8866 §5.14."""
 
     media: str

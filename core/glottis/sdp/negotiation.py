@@ -1,6 +1,8 @@
 """What an offer and its answer agree on, seen from this side."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from glottis.sdp.attributes import Setup
 from glottis.sdp.audio import NegotiatedAudio
@@ -17,8 +19,7 @@ from glottis.sdp.section import Section
 from glottis.sdp.transport import RemoteParameters, TransportParameters
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiation:
+class Negotiation(msgspec.Struct, frozen=True):
     """The result of ``accept_offer_untrusted`` and ``accept_answer_untrusted``."""
 
     description: SessionDescription
@@ -42,7 +43,7 @@ class Negotiation:
             for section in self.description.media
         )
         description = SessionDescription(self.description.origin, media=media)
-        return replace(self, description=description, remote=replace(self.remote, candidates=()))
+        return msgspec.structs.replace(self, description=description, remote=replace(self.remote, candidates=()))
 
     @property
     def mids(self) -> list[str | None]:

@@ -1,8 +1,9 @@
 """Whether redundant audio is agreed on: ``red`` in offers and answers, RFC 2198 §5."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.codec import RedPolicy
 from glottis.sdp.attributes import Fmtp, RtpMap
@@ -14,8 +15,7 @@ _MAX_BLOCKS: Final = 32
 """Payload types that an fmtp lists; each block of a packet has one."""
 
 
-@dataclass(frozen=True, slots=True)
-class NegotiatedRed:
+class NegotiatedRed(msgspec.Struct, frozen=True):
     """RED whose blocks are all of one format. Each side may send it, or that format plain."""
 
     rtpmap: RtpMap

@@ -1,7 +1,8 @@
 """Which sections of an offer are accepted, and which of them carries the transport: RFC 9143 §7.3, RFC 9429 §5.3.1."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from glottis.sdp.codecs import (
     AudioCapability,
@@ -18,8 +19,7 @@ from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, s
 Formats = tuple[NegotiatedFormat, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """The sections of an offer, and what becomes of them. All that is accepted shares one transport."""
 
     sections: tuple[Section, ...]

@@ -3,9 +3,10 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlencode
+
+import msgspec
 
 from glottis.barrier import stop
 from glottis.config import Campaign
@@ -91,8 +92,7 @@ class ClusterDesk:
         return await self._cluster.seconds_to_wait(what, client_key(client_host), per_minute)
 
 
-@dataclass(frozen=True, slots=True)
-class _ClustersLimiter:
+class _ClustersLimiter(msgspec.Struct, frozen=True):
     desk: ClusterDesk
     what: Limited
     own: Limiter
@@ -111,8 +111,7 @@ class Creates(Protocol):
         """Without asking who it is for, or elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSeat:
+class ClusterSeat(msgspec.Struct, frozen=True):
     """See ``Seat``."""
 
     url: str
@@ -145,8 +144,7 @@ class ClusterSeat:
                 return RouteResponse.problem(500, "INTERNAL_ERROR", "The gateway failed; its log says why.")
 
 
-@dataclass(frozen=True, slots=True)
-class Reception:
+class Reception(msgspec.Struct, frozen=True):
     """Takes WebSockets to their sessions; those of a session that another gateway has, it tells where to go."""
 
     sessions: Sessions

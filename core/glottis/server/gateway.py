@@ -3,12 +3,12 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Final, Protocol
 
 import trio
+from msgspec.structs import replace
 
 from glottis.calls.leg import LegFactory
 from glottis.calls.limits import CallLimits

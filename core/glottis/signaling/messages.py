@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard, TypeVar
 
 import msgspec
@@ -34,8 +33,7 @@ MAX_NAME_LENGTH: Final = 256
 """Characters of a candidate's ``sdpMid`` and ``usernameFragment``: it may be kept with them until there is an offer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A session description that wants an answer."""
 
     sdp: str
@@ -43,15 +41,13 @@ class Offer:
     """Of a page's: whether its call goes on where it is left without a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The reply to an offer."""
 
     sdp: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrickledCandidate:
+class TrickledCandidate(msgspec.Struct, frozen=True):
     """A candidate as RTCIceCandidateInit has it; an empty ``candidate`` means that there are no more (RFC 8838 §14)."""
 
     candidate: str
@@ -60,53 +56,46 @@ class TrickledCandidate:
     username_fragment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """Chat, where there is no data channel."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """A state change, a transcript, an agent's event, statistics. ``data`` must be serialisable."""
 
     name: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """A place in the audio of a WebSocket call, which the client sends back when it has played so far (CONTRACT §5)."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key that was pressed, in a WebSocket call (CONTRACT §5), and for how many seconds."""
 
     digit: str
     duration: float
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
+class Error(msgspec.Struct, frozen=True):
     """What was wrong with a message."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
+class Bye(msgspec.Struct, frozen=True):
     """The end of the call."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
+class Audio(msgspec.Struct, frozen=True):
     """A binary message (CONTRACT §5)."""
 
     data: bytes

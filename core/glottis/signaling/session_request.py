@@ -1,7 +1,6 @@
 """The request that creates a session (CONTRACT §1): both shapes of it, and every rule."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -37,18 +36,17 @@ _FIELDS: Final = (
 _CANONICAL_NAMES: Final = {name.lower(): name for name in _FIELDS}
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRequest:
+class SessionRequest(msgspec.Struct, frozen=True):
     """What the client asks for. The mappings are as sent; ``input`` is the direction from the client."""
 
     campaign_id: str
     business_id: int | str | None = None
     client_identifier: str | None = None
     transport: str = WEBRTC
-    input: AudioPreference = field(default_factory=AudioPreference)
-    output: AudioPreference = field(default_factory=AudioPreference)
-    dynamic_variables: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    input: AudioPreference = msgspec.field(default_factory=AudioPreference)
+    output: AudioPreference = msgspec.field(default_factory=AudioPreference)
+    dynamic_variables: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    metadata: Mapping[str, Any] = msgspec.field(default_factory=dict)
     relays_only: bool = False
     """Whether the gateway's end shall use relays alone."""
     traceparent: str = ""

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -23,8 +22,7 @@ _OTHER_PURPOSE: Final = b"glottis key 1."
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenClaims:
+class TokenClaims(msgspec.Struct, frozen=True):
     """What a session token is bound to. Times are seconds since the epoch. ``use`` is ``connect`` or ``resume``.
 
     Tokens to resume with expire in years: the end of their session, which the gateway knows, is the end of them.

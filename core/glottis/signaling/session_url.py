@@ -3,8 +3,9 @@
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH
@@ -17,8 +18,7 @@ _SIGNATURE: Final = re.compile(r"\.[A-Za-z0-9_-]{43,}")
 _TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}
 
 
-@dataclass(frozen=True, slots=True)
-class SessionUrl:
+class SessionUrl(msgspec.Struct, frozen=True):
     """What a client's WebSocket URL says. ``repr`` hides the token, which is empty if there is none."""
 
     session_id: str

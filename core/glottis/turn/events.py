@@ -1,12 +1,11 @@
 """What an allocation tells its owner."""
 
-from dataclasses import dataclass
+import msgspec
 
 from glottis.wire.address import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Allocated:
+class Allocated(msgspec.Struct, frozen=True):
     """The server lends an address; ``lifetime`` is in seconds, and renewed without further events."""
 
     relayed: Address
@@ -16,23 +15,20 @@ class Allocated:
     lifetime: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """A datagram that a permitted peer has sent to the relayed address."""
 
     data: bytes
     peer: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Alternate:
+class Alternate(msgspec.Struct, frozen=True):
     """Another server is to be asked; the allocation has ended, and ``Allocation.redirected`` makes the next one."""
 
     server: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """There is no allocation, or none any more. ``reason`` is a phrase without secrets."""
 
     reason: str
@@ -40,8 +36,7 @@ class Failed:
     """The server's, where it said one (RFC 8656 §18.13)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """The owner has closed, and the server has released the allocation or did not answer in time."""
 
 

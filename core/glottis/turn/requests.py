@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+import msgspec
+
 from glottis.contracts.timeouts import Timeouts
 from glottis.turn.credentials import (
     STALE_NONCE,
@@ -64,8 +66,7 @@ class Request:
     rto: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a request has ended: by an authentic response, or by a ``problem`` without one."""
 
     request: Request

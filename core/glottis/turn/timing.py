@@ -1,11 +1,11 @@
 """The intervals of a TURN client, in one place, so that tests and devices can choose others."""
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class TurnTiming:
+
+class TurnTiming(msgspec.Struct, frozen=True):
     """All times in seconds."""
 
     rto: float = 0.5

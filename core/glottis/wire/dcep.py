@@ -1,9 +1,10 @@
 """The Data Channel Establishment Protocol's two messages (RFC 8832 §5)."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import LocalError, Malformed
 
@@ -40,8 +41,7 @@ class Reliability(IntEnum):
     MAX_LIFE_TIME = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelOpen:
+class ChannelOpen(msgspec.Struct, frozen=True):
     """DATA_CHANNEL_OPEN. At most one of ``max_retransmits`` and ``max_packet_life_time_ms`` is set."""
 
     label: str

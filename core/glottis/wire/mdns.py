@@ -5,10 +5,11 @@ A browser names itself ``<uuid>.local`` in its candidates, and answers who asks 
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 
@@ -28,8 +29,7 @@ _IN: Final = 1
 _HIDDEN: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\.local", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class NamedAddress:
+class NamedAddress(msgspec.Struct, frozen=True):
     """``name``, in lower case, has the IP address ``host``."""
 
     name: str

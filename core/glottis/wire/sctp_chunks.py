@@ -1,10 +1,11 @@
 """The values of SCTP's control chunks: INIT, SACK, FORWARD TSN, RE-CONFIG, error causes."""
 
 import itertools
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct, iter_unpack, pack
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.sctp import Parameter, encode_parameters, parse_parameters_untrusted
@@ -69,8 +70,7 @@ class ResetResult(IntEnum):
     IN_PROGRESS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Init:
+class Init(msgspec.Struct, frozen=True):
     """The value of an INIT or INIT ACK chunk (RFC 9260 §3.3.2)."""
 
     initiate_tag: int
@@ -97,8 +97,7 @@ def parse_init_untrusted(value: bytes) -> Init:
     return Init(tag, window, outbound_streams, inbound_streams, tsn, parameters)
 
 
-@dataclass(frozen=True, slots=True)
-class Sack:
+class Sack(msgspec.Struct, frozen=True):
     """The value of a SACK chunk (RFC 9260 §3.3.4)."""
 
     cumulative_tsn: int
@@ -131,8 +130,7 @@ def parse_sack_untrusted(value: bytes) -> Sack:
     return Sack(cumulative_tsn, window, gaps, tuple(tsn for (tsn,) in iter_unpack("!I", value[duplicates_start:])))
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardTsn:
+class ForwardTsn(msgspec.Struct, frozen=True):
     """The value of a FORWARD TSN chunk (RFC 3758 §3.2)."""
 
     new_cumulative_tsn: int
@@ -152,8 +150,7 @@ def parse_forward_tsn_untrusted(value: bytes) -> ForwardTsn:
     return ForwardTsn(int.from_bytes(value[:4], "big"), tuple(iter_unpack("!HH", value[4:])))
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingReset:
+class OutgoingReset(msgspec.Struct, frozen=True):
     """An Outgoing SSN Reset Request (RFC 6525 §4.1)."""
 
     request_sequence: int
@@ -177,8 +174,7 @@ def parse_outgoing_reset_untrusted(value: bytes) -> OutgoingReset:
     return OutgoingReset(request_sequence, response_sequence, last_tsn, streams)
 
 
-@dataclass(frozen=True, slots=True)
-class ResetResponse:
+class ResetResponse(msgspec.Struct, frozen=True):
     """A Re-configuration Response (RFC 6525 §4.4), without the optional TSNs."""
 
     response_sequence: int

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class SrtpProfile:
+
+class SrtpProfile(msgspec.Struct, frozen=True):
     """A protection profile: its IANA name, OpenSSL's name for it, and lengths in bytes."""
 
     name: str

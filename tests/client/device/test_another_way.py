@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from glottis import AudioFrame, Call
@@ -10,6 +9,7 @@ from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest
 from glottis.client.device.state import State
 from glottis.signaling.messages import Event
+from msgspec.structs import replace
 from support.device import Silent, config_of, running
 from support.memory import open_memory_exchange_with
 from support.memory_call import open_memory_call

@@ -10,7 +10,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -23,6 +22,7 @@ from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.stall_log import LINES, PERIOD
 from glottis.server.runtime.turn import Turn, whose_turn
 from glottis.server.runtime.watchdog import STALL, Heartbeat, StallReporter, watching
+from msgspec.structs import replace
 from support.phone import eventually
 from support.plugins import TestPlugin, open_exchange_with
 

@@ -1,12 +1,12 @@
 """What applications on phones do to a real gateway on loopback: they trickle as they please, and change networks."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio.testing
 from glottis.signaling.messages import Answer, ClientMessage, Error, Offer, Text, TrickledCandidate
+from msgspec.structs import replace
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 

@@ -1,8 +1,9 @@
 """The audio of a WebSocket call as its client has declared it: what is used, or refused (CONTRACT §5)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from glottis.calls.websocket.pcm import PCM, RATES, pcm_codec
 from glottis.contracts.audio import FRAME_MS
@@ -17,8 +18,7 @@ _RATES: Final = {"OPUS": (48000, 24000, 16000, 12000, 8000), "PCMU": (8000,), "P
 _BITS: Final = (8, 16, 32)
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFormat:
+class AudioFormat(msgspec.Struct, frozen=True):
     """One direction. ``codec`` makes its encoder or decoder, the rest is as the client knows it."""
 
     codec: CodecSpec
@@ -37,8 +37,7 @@ class AudioFormat:
         return {"codec": self.name, "sampleRate": self.sample_rate, **bits, "channels": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFormats:
+class AudioFormats(msgspec.Struct, frozen=True):
     """Of both directions; ``input`` is the one from the client."""
 
     input: AudioFormat

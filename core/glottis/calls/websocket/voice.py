@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Final
+
+import msgspec
 
 from glottis.calls.dtmf import MAX_KEYS
 from glottis.calls.websocket.formats import AudioFormats
@@ -44,15 +46,14 @@ HEAD_START: Final = 0.06
 time, to be dropped in time when the caller interrupts."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSettings:
+class StreamSettings(msgspec.Struct, frozen=True):
     """How to hear and to speak, as ``PeerSettings`` has it for WebRTC."""
 
     delay: Callable[[], DelayPolicy] = FixedDelay
     """Makes what says how long received packets wait."""
     longest_delay: float = DEFAULT_TARGET_DELAY
     """Seconds that it can make good."""
-    encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
+    encoder: EncoderKnobs = msgspec.field(default_factory=EncoderKnobs)
     send_silence: bool = False
     """While nothing is said."""
     frame_ms: int = FRAME_MS

@@ -3,9 +3,9 @@
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
 
+import msgspec
 import trio
 
 from glottis.client.device.backoff import BackOff
@@ -28,8 +28,7 @@ LAST_LOOK: Final = 0.5
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
+class Part(msgspec.Struct, Generic[T], frozen=True):
     """A lamp or a button, and whose it is."""
 
     plugin: Plugin

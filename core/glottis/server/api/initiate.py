@@ -1,12 +1,12 @@
 """Creating a session: who asks, may they, and what they get (CONTRACT §1)."""
 
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from glottis.contracts.cluster import SessionWish
 from glottis.contracts.info import Principal

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import trio
+from msgspec.structs import replace
 
 from glottis.contracts.doors import Door, DoorRefused
 from glottis.contracts.errors import PluginError

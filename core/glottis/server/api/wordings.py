@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from glottis.contracts.doors import DoorRefused
 from glottis.contracts.errors import PluginError

@@ -4,6 +4,8 @@ import logging
 import secrets
 from dataclasses import dataclass
 
+import msgspec
+
 from glottis.contracts.cluster import Limited
 from glottis.contracts.info import CallInfo, Principal
 from glottis.server.fleet.messages import Claim, Granted, Refused, Wants
@@ -25,8 +27,7 @@ class _Claimed:
     state: SessionState = SessionState.CREATED
 
 
-@dataclass(frozen=True, slots=True)
-class _Campaign:
+class _Campaign(msgspec.Struct, frozen=True):
     """See ``shares.Bounded``."""
 
     id: str

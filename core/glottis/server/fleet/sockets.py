@@ -8,9 +8,10 @@ workers: those that load a new configuration begin beside the old ones, which ke
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
+
+import msgspec
 
 from glottis.config import Server
 from glottis.contracts.errors import ConfigurationError
@@ -23,8 +24,7 @@ BACKLOG: Final = 1024
 """Connections that may wait to be accepted; the kernel has a limit of its own."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MediaSockets:
+class MediaSockets(msgspec.Struct, frozen=True, eq=False):
     """Of one worker after the other: a port of each host. ``index`` says how far they are from the first port."""
 
     index: int

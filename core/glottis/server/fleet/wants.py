@@ -1,9 +1,9 @@
 """What a configuration asks of the parent: sockets, and the bounds that hold for all workers together."""
 
 import math
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from glottis.config import ResolvedConfig, parse_advertised_address
 from glottis.media.interfaces import media_addresses

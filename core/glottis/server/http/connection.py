@@ -6,12 +6,13 @@ import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import h11
+import msgspec
 import trio
+from msgspec.structs import replace
 
 from glottis.barrier import stop
 from glottis.contracts.errors import Malformed
@@ -46,8 +47,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Handlers:
+class Handlers(msgspec.Struct, frozen=True):
     """What the server's owner does with requests and WebSockets.
 
     ``accept_websocket`` decides before the handshake: a ``Response`` refuses, None accepts for ``handle_websocket``,
@@ -62,8 +62,7 @@ class Handlers:
     word: Callable[[Request, Response], Response]
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(msgspec.Struct, frozen=True):
     """What all connections of a server have in common."""
 
     handlers: Handlers

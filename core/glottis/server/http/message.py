@@ -3,11 +3,11 @@
 import re
 import urllib.parse
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from glottis.config.settings import Server
 from glottis.contracts.authority import parse_authority_untrusted
@@ -31,8 +31,7 @@ MAX_ESCAPES: Final = 1024
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
+class HttpLimits(msgspec.Struct, frozen=True):
     """Bounds of one HTTP connection and of all together. Times are seconds, sizes bytes.
 
     What the configuration has a key for has its default there.
@@ -75,8 +74,7 @@ class HttpLimits:
     """For the peer to answer a close, and for it to read what was sent last."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One request. ``repr`` shows neither query nor headers nor body, which hold secrets.
 
     ``path`` is as sent, without percent-decoding. Header names are lower case; values of repeated fields are joined
@@ -87,8 +85,8 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     client_host: str = ""
     scheme: str = "http"
@@ -110,8 +108,7 @@ class Request:
         return f"Request({self.method} {self.shown_path} from {self.client_host})"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """One response. ``content-length``, ``date`` and ``connection`` are added when it is sent."""
 
     status: int
@@ -163,8 +160,7 @@ def reason_phrase(status: int) -> str:
     return HTTPStatus(status).phrase
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A request target, RFC 9112 §3.2; ``authority`` is there in the absolute form only."""
 
     path: str

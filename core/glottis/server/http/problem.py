@@ -1,7 +1,8 @@
 """Problem documents (RFC 9457): what was wrong, with a stable code and a sentence that says what to change."""
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.routes import problem_document

@@ -3,10 +3,11 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from glottis.config.settings import ProxyHeader
 from glottis.contracts.authority import parse_authority_untrusted
@@ -24,8 +25,7 @@ _PORT: Final = re.compile(r":[0-9]{1,5}$")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(msgspec.Struct, frozen=True):
     """One sender of a request, as the next one saw it; what a proxy did not say is None."""
 
     client_host: str

@@ -4,15 +4,15 @@ What moves is the connection's descriptor, and with it what was read of the requ
 """
 
 import socket
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Adopted:
+class Adopted(msgspec.Struct, frozen=True, eq=False):
     """A connection that another process has accepted, and what it has read of it since its last response."""
 
     socket: socket.socket

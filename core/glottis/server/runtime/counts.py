@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+import msgspec
 import trio
+from msgspec.structs import replace
 
 from glottis.media.ring import SLOT
 
@@ -16,8 +17,7 @@ INTERVAL: Final = 300.0
 QUANTILE: Final = 0.99
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayCounts:
+class GatewayCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Since the start."""
 
     datagrams_of_nobody: int = 0
@@ -74,8 +74,7 @@ class GatewayCounts:
         """Of several processes together: sums, but for what is the most or the least of any."""
         told = list(counts) or [cls()]
         values = {
-            field.name: _TOGETHER.get(field.name, sum)([getattr(one, field.name) for one in told])
-            for field in fields(cls)
+            name: _TOGETHER.get(name, sum)([getattr(one, name) for one in told]) for name in cls.__struct_fields__
         }
         return cls(**values)
 

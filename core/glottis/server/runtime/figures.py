@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Protocol
+
+from msgspec.structs import asdict
 
 from glottis.contracts.figures import GatewayFigures, Histogram, PluginFigures
 from glottis.media.scheduler import Scheduler

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.media.scheduler import Scheduler
 
@@ -11,8 +12,7 @@ LATE: Final = 0.01
 """Seconds: a turn of the wheel is no later because of what others send, be it a flood (see the architecture)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Since the look before."""
 
     busy: float = 0.0

@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from inspect import CO_OPTIMIZED
 from types import FrameType
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.contracts.info import CallInfo
@@ -22,8 +22,7 @@ BEGINNING: Final = "glottis.calls.own_nurseries"
 """Where all tasks begin, which says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """Somebody's; ``stack`` has functions and lines, but no values."""
 
     plugin: str

@@ -1,8 +1,9 @@
 """What comes of the wish for a session."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from glottis.config import Campaign
 from glottis.contracts.errors import GlottisError
@@ -31,8 +32,7 @@ class UnknownCampaign(GlottisError):
     """The configuration has no such campaign."""
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedSession:
+class CreatedSession(msgspec.Struct, frozen=True):
     """A session that waits for its client. ``expires_at`` is in seconds since the epoch; ``repr`` hides the URL."""
 
     session_id: str

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
 import trio
 
 from glottis.calls.streams import SmallEvent, Wakeup
@@ -32,8 +32,7 @@ SENT_AT_ONCE: Final = 8192
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SignalingLimits:
+class SignalingLimits(msgspec.Struct, frozen=True):
     """Bounds of one channel. Overflow ends it: a client that missed a message is in no known state."""
 
     max_queued_messages: int = 256

@@ -3,6 +3,8 @@
 import logging
 from dataclasses import replace
 
+import msgspec
+
 from glottis.config import Campaign
 from glottis.contracts.errors import PluginError
 from glottis.contracts.info import CallInfo
@@ -27,5 +29,5 @@ def with_selected_agent(campaign: Campaign, info: CallInfo) -> tuple[Campaign, C
             continue
         if name is not None:
             agent = campaign.agents[name]
-            return replace(campaign, agent=agent), replace(info, campaign_settings=agent.told)
+            return msgspec.structs.replace(campaign, agent=agent), replace(info, campaign_settings=agent.told)
     return campaign, info

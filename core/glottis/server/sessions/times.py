@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from glottis.config import Campaign
 from glottis.contracts.info import Principal
@@ -11,8 +13,7 @@ from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.server.sessions.deadlines import Deadlines
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTimes:
+class SessionTimes(msgspec.Struct, frozen=True):
     """In seconds. ``connect`` and ``resume_grace`` are the configuration's (``server.token_lifetime``,
     ``server.resume_grace``)."""
 

@@ -7,8 +7,9 @@ a while, as it is asked for afterwards.
 import logging
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import TOPICS, TRACE_LOGGER, Topic
@@ -41,8 +42,7 @@ class Entry(NamedTuple):
         return f"{self.moment:9.3f}  {self.topic:7}  {self.sentence}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How far the session has come, at its end or while it lasts."""
 
     state: str

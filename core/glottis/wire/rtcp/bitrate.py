@@ -1,8 +1,9 @@
 """How much may be sent: Receiver Estimated Maximum Bitrate, draft-alvestrand-rmcat-remb-03 §2.2."""
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp.framing import framed
@@ -18,8 +19,7 @@ _NAME: Final = b"REMB"
 _MANTISSA_BITS: Final = 18
 
 
-@dataclass(frozen=True, slots=True)
-class MaximumBitrate:
+class MaximumBitrate(msgspec.Struct, frozen=True):
     """Bits per second that ``ssrcs`` together may take, headers included."""
 
     sender_ssrc: int

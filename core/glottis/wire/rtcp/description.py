@@ -1,7 +1,8 @@
 """Source descriptions, RFC 3550 §6.5."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp.framing import WORD, framed, length_limited
@@ -11,8 +12,7 @@ SOURCE_DESCRIPTION: Final = 202
 _CNAME: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class SourceDescription:
+class SourceDescription(msgspec.Struct, frozen=True):
     """Canonical names by SSRC, RFC 3550 §6.5. Other items are neither read nor written: nothing here uses them."""
 
     canonical_names: tuple[tuple[int, str], ...]

@@ -4,8 +4,9 @@ So who sends no media, and so no sender reports, measures the round trip as well
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp.framing import WORD, framed
@@ -32,8 +33,7 @@ class ReferenceDelay(NamedTuple):
     """In units of 1/65536 seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtendedReport:
+class ExtendedReport(msgspec.Struct, frozen=True):
     """What is known here of one."""
 
     ssrc: int

@@ -1,8 +1,9 @@
 """Sources that leave, RFC 3550 §6.6."""
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp.framing import framed, length_limited
@@ -10,8 +11,7 @@ from glottis.wire.rtcp.framing import framed, length_limited
 GOODBYE: Final = 203
 
 
-@dataclass(frozen=True, slots=True)
-class Goodbye:
+class Goodbye(msgspec.Struct, frozen=True):
     """Sources that leave, RFC 3550 §6.6."""
 
     ssrcs: tuple[int, ...]

@@ -2,8 +2,9 @@
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp.framing import framed
@@ -19,8 +20,7 @@ _FOLLOWING: Final = 16
 """Numbers after the first one that an entry has bits for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nack:
+class Nack(msgspec.Struct, frozen=True):
     """What ``sender_ssrc`` misses of ``media_ssrc``."""
 
     sender_ssrc: int

@@ -1,8 +1,9 @@
 """Reports of senders and receivers, RFC 3550 §6.4."""
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp.framing import WORD, framed
@@ -14,8 +15,7 @@ _SENDER_INFORMATION: Final = struct.Struct("!IQIII")
 _REPORT_BLOCK: Final = struct.Struct("!IIIIII")
 
 
-@dataclass(frozen=True, slots=True)
-class ReportBlock:
+class ReportBlock(msgspec.Struct, frozen=True):
     """What a receiver says about one source, RFC 3550 §6.4.1."""
 
     ssrc: int
@@ -33,8 +33,7 @@ class ReportBlock:
     """In units of 1/65536 seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class SenderReport:
+class SenderReport(msgspec.Struct, frozen=True):
     """What a sender says about itself, and about the sources that it receives, RFC 3550 §6.4.1."""
 
     ssrc: int
@@ -46,8 +45,7 @@ class SenderReport:
     report_blocks: tuple[ReportBlock, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiverReport:
+class ReceiverReport(msgspec.Struct, frozen=True):
     """What a participant that sends nothing says about the sources that it receives, RFC 3550 §6.4.2."""
 
     ssrc: int

@@ -3,10 +3,11 @@
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import accumulate
 from operator import sub
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp.framing import framed
@@ -29,8 +30,7 @@ _MAX_SMALL: Final = 255
 _LARGE_RANGE: Final = range(-(1 << 15), 1 << 15)
 
 
-@dataclass(frozen=True, slots=True)
-class TransportFeedback:
+class TransportFeedback(msgspec.Struct, frozen=True):
     """What became of the packets from number ``base`` on."""
 
     sender_ssrc: int
