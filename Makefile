@@ -132,7 +132,7 @@ test-arm: $(VENV)/.installed-for-quick-tests wheels
 
 # The wheels for musl, called by Alpine's Python, over HTTP and HTTPS
 test-musl: MACHINES := $(filter %-musl,$(MACHINES))
-test-musl: wheels
+test-musl: $(VENV)/.installed-for-quick-tests wheels
 	@PYTHONPATH=tests $(BIN)/python -m tools.try_musl $(MACHINES:%-musl=%)
 
 # From source, for there are no wheels: half an hour under emulation
