@@ -1,6 +1,7 @@
 """Creating a session, as a client of a gateway (CONTRACT §1)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import SplitResult, urlencode
@@ -24,7 +25,8 @@ MAX_ASK_AFTER: Final = 60.0
 MAX_RETRY_DIGITS: Final = 6
 
 
-class SessionGrant(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SessionGrant:
     """A session that waits for its client. ``repr`` hides the URL, which has a token in it."""
 
     session_id: str

@@ -3,9 +3,8 @@
 import errno
 import socket
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
-
-import msgspec
 
 from glottis.client.connection import CallFailed, errno_of
 
@@ -21,7 +20,8 @@ MAX_GRACE: Final = 86_400.0
 _OFFLINE: Final = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, socket.EAI_AGAIN}
 
 
-class Resumption(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Resumption:
     """What the gateway has told last. ``repr`` hides the URL, which has a token in it."""
 
     websocket_url: str

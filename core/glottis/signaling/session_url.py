@@ -3,9 +3,8 @@
 import re
 import urllib.parse
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
-
-import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH
@@ -18,7 +17,8 @@ _SIGNATURE: Final = re.compile(r"\.[A-Za-z0-9_-]{43,}")
 _TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}
 
 
-class SessionUrl(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SessionUrl:
     """What a client's WebSocket URL says. ``repr`` hides the token, which is empty if there is none."""
 
     session_id: str

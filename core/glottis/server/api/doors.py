@@ -4,12 +4,11 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import replace
 
 from glottis.contracts.doors import Dialect, Door, DoorCall, DoorRefused, Hear
 from glottis.contracts.errors import LocalError

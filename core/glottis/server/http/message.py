@@ -3,6 +3,7 @@
 import re
 import urllib.parse
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
@@ -74,7 +75,8 @@ class HttpLimits(msgspec.Struct, frozen=True):
     """For the peer to answer a close, and for it to read what was sent last."""
 
 
-class Request(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
     """One request. ``repr`` shows neither query nor headers nor body, which hold secrets.
 
     ``path`` is as sent, without percent-decoding. Header names are lower case; values of repeated fields are joined
@@ -85,8 +87,8 @@ class Request(msgspec.Struct, frozen=True):
 
     method: str
     path: str
-    query: Mapping[str, str] = msgspec.field(default_factory=dict)
-    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     client_host: str = ""
     scheme: str = "http"

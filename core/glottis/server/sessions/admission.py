@@ -1,9 +1,8 @@
 """What comes of the wish for a session."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from glottis.config import Campaign
 from glottis.contracts.errors import GlottisError
@@ -32,7 +31,8 @@ class UnknownCampaign(GlottisError):
     """The configuration has no such campaign."""
 
 
-class CreatedSession(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CreatedSession:
     """A session that waits for its client. ``expires_at`` is in seconds since the epoch; ``repr`` hides the URL."""
 
     session_id: str
