@@ -12,16 +12,18 @@ from time import monotonic
 from typing import Final
 
 import pytest
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 TESTS: Final = Path(__file__).parent / "tests"
 ENGINES: Final = ("wire", "sdp", "ice", "turn", "dtls", "rtp", "sctp", "peer")
 MARKERS: Final = {"browser": "browser", "interop": "interop", **dict.fromkeys(ENGINES, "engine")}
 
-# For make quick and what counts coverage, and for make fuzz; see tests/support/examples.py.
-settings.register_profile("whole", derandomize=True)
-settings.register_profile("quick", max_examples=20, derandomize=True)
-settings.register_profile("long", max_examples=1000)
+# For make quick and what counts coverage, and for make fuzz; see tests/support/examples.py. How long an example takes
+# on a machine that is busy with other things says nothing.
+UNTIMED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("whole", UNTIMED, derandomize=True)
+settings.register_profile("quick", UNTIMED, max_examples=20, derandomize=True)
+settings.register_profile("long", UNTIMED, max_examples=1000)
 
 settings.load_profile("whole")  # the same examples in each run; long ones find others
 

@@ -136,7 +136,7 @@ class Trial:
         self._outcome.called_again.append(trio.current_time() - killed_at)
         await eventually(partial(self._fleet.has_served, served + 1))
         second = await self._fleet.exchange.call()
-        self._note_replaced(number, second, trio.current_time() - killed_at)
+        self._note_replaced(number, [first, second], trio.current_time() - killed_at)
         again = [first, second, *await call(self._fleet, len(dead) - 2)]
         await trio.sleep(self._seconds)
         self._look_at(f"kill {number}", others, before)
@@ -144,10 +144,11 @@ class Trial:
         self._outcome.calls_lost += len(dead)
         self._outcome.beside += len(others)
 
-    def _note_replaced(self, number: int, phone: Phone, seconds: float) -> None:
+    def _note_replaced(self, number: int, phones: Sequence[Phone], seconds: float) -> None:
+        """On a busy machine the first call may be strain enough for the second to have another worker."""
         self._outcome.replaced.append(seconds)
         print(f"kill {number}: a new worker had a call after {seconds:.2f} s", file=sys.stderr, flush=True)
-        if worker_of(phone) != self._fleet.serving[-1]:
+        if self._fleet.serving[-1] not in map(worker_of, phones):
             self._complain(f"kill {number}: the new worker was given no call")
         if seconds > BOUND:
             self._complain(f"kill {number}: a new worker had a call after {seconds:.1f} s")
