@@ -127,7 +127,7 @@ wheels: $(VENV)/.installed
 
 # The same, and each tried without a compiler, on an emulated machine where it is not of this kind, also by Chromium. Debian has no Python on musl.
 test-arm: $(VENV)/.installed-for-quick-tests wheels
-	@command -v chromium >/dev/null || tools/install-system-packages test
+	@command -v chromium-headless-shell >/dev/null || tools/install-system-packages test
 	@PYTHONPATH=tests $(BIN)/python -m tools.try_wheels $(filter-out %-musl,$(MACHINES))
 
 # The wheels for musl, called by Alpine's Python, over HTTP and HTTPS

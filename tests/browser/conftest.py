@@ -7,7 +7,7 @@ import pytest
 from glottis.server.gateway import Gateway
 from support.audio import SPEECH
 from support.browser import Page
-from support.chromium import open_chromium_page, run_chromium
+from support.chromium import BROWSER, open_chromium_page, run_chromium
 from support.firefox import open_firefox_page, run_firefox
 from support.gateway import open_test_gateway
 from support.sound_card import open_sound_card
@@ -93,3 +93,11 @@ def prepare_page() -> Callable[[Page, Gateway], Awaitable[None]]:
 async def chromium_page(chromium: OpenPage) -> AsyncIterator[Page]:
     async with chromium() as page:
         yield page
+
+
+@pytest.fixture
+async def whole_chromium_page(tmp_path: Path) -> AsyncIterator[Page]:
+    """Of what people have. It knows devices again by their ids; the others do not."""
+    with run_chromium(tmp_path / "whole-chromium", SPEECH, program=BROWSER) as url:
+        async with open_chromium_page(url) as page:
+            yield page

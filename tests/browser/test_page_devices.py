@@ -36,8 +36,8 @@ async def choose(page: Any, kind: str) -> str:
     return chosen
 
 
-async def test_devices_are_changed_in_the_call_and_remembered(chromium_page: Any, gateway: Gateway) -> None:
-    page = chromium_page
+async def test_devices_are_changed_in_the_call_and_remembered(whole_chromium_page: Any, gateway: Gateway) -> None:
+    page = whole_chromium_page
     await page.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
     with trio.fail_after(PROCESS_PATIENCE):
         await page.goto(gateway.url)

@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 
 from support.audio import SPEECH
-from support.chromium import open_chromium_page, run_chromium
+from support.chromium import BROWSER, open_chromium_page, run_chromium
 from support.page_clock import press_and_read
 
 CALL = "document.getElementById('call')"
@@ -26,7 +26,10 @@ async def main(*arguments: str) -> None:
     """See above."""
     url, key = arguments
     flags = (f"--unsafely-treat-insecure-origin-as-secure={url}", "--host-resolver-rules=")
-    with tempfile.TemporaryDirectory() as profile, run_chromium(Path(profile), SPEECH, *flags) as devtools:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        run_chromium(Path(profile), SPEECH, *flags, program=BROWSER) as devtools,
+    ):
         async with open_chromium_page(devtools) as page:
             await page.goto(f"{url}/")
             await page.wait_for(f"!{CALL}.disabled")

@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -75,6 +76,7 @@ def run_browser(
         text=True,
         errors="replace",
         env={**os.environ, **(environment or {})},
+        process_group=0,
     )
     assert process.stderr
     try:
@@ -84,10 +86,10 @@ def run_browser(
         try:
             yield url
         finally:
-            process.kill()
+            _kill(process)
             reader.join()
     finally:
-        process.kill()
+        _kill(process)
         process.wait()
         process.stderr.close()
 
@@ -101,6 +103,12 @@ async def open_remote_control(url: str) -> AsyncIterator[WebSocketConnection]:
     async with await trio.open_tcp_stream(parts.hostname, parts.port) as stream, trio.open_nursery() as nursery:
         yield await wrap_client_stream(nursery, stream, parts.netloc, parts.path, max_message_size=MAX_ANSWER)
         nursery.cancel_scope.cancel()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """With the processes that it has started, which may outlive it and hold its standard error."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _announced(log: IO[str], announcement: re.Pattern[str]) -> str:

@@ -29,6 +29,10 @@ FLAGS = [
     "--remote-debugging-port=0",
 ]
 MICROPHONE_FLAGS = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+SHELL = "chromium-headless-shell"
+"""The same engine without a window: it starts in a tenth of the time, and costs next to nothing while it waits."""
+BROWSER = "chromium"
+"""The one that people have."""
 ANNOUNCEMENT = re.compile(r"DevTools listening on (ws://\S+)")
 
 
@@ -128,13 +132,13 @@ class Chromium:
 
 
 @contextmanager
-def run_chromium(directory: Path, microphone: Path | None, *flags: str) -> Iterator[str]:
+def run_chromium(directory: Path, microphone: Path | None, *flags: str, program: str = SHELL) -> Iterator[str]:
     """A browser with a fresh profile in ``directory``; yields its DevTools URL.
 
     ``microphone`` is a WAV file that it loops; None: there is no microphone. Of ``flags`` the later ones win.
     """
-    executable = shutil.which("chromium")
-    assert executable, "chromium is not installed: run `make test`"
+    executable = shutil.which(program)
+    assert executable, f"{program} is not installed: run `make test`"
     devices = [*MICROPHONE_FLAGS, f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
     with run_browser([executable, *FLAGS, *devices, *flags, f"--user-data-dir={directory}"], ANNOUNCEMENT) as url:
         yield url

@@ -19,7 +19,7 @@ import trio
 from glottis_web import client_pages
 
 from support.browser import Page
-from support.chromium import open_chromium_page, run_chromium
+from support.chromium import BROWSER, open_chromium_page, run_chromium
 from support.firefox import open_firefox_page, run_firefox
 from support.phone import RATE, TONE
 
@@ -50,7 +50,7 @@ async def open_page(browser: str, url: str, profile: Path) -> AsyncIterator[Page
     """With a microphone, though the page comes without TLS."""
     if browser == "chromium":
         flags = (f"--unsafely-treat-insecure-origin-as-secure={url}", "--host-resolver-rules=")
-        with run_chromium(profile, _tone(profile), *flags) as devtools:
+        with run_chromium(profile, _tone(profile), *flags, program=BROWSER) as devtools:
             async with open_chromium_page(devtools) as page:
                 yield page
     else:
