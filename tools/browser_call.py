@@ -22,10 +22,7 @@ PATIENCE: Final = 180.0
 
 def call_by_browser(url: str) -> dict[str, object]:
     """How soon it was connected, and how like the speech of its microphone the echo is that it heard."""
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory,
-        run_chromium(Path(directory), SPEECH) as devtools_url,
-    ):
+    with tempfile.TemporaryDirectory() as directory, run_chromium(Path(directory), SPEECH) as devtools_url:
         return trio.run(_call, url, devtools_url)
 
 

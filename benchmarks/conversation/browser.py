@@ -28,10 +28,7 @@ CALLER: Final = Path(__file__).with_name("caller.js")
 async def measure(url: str, requests: Sequence[bytes], interruptions: Sequence[bytes], calls: int) -> Measured:
     """``calls`` pages at a time, each of which says all ``requests``, and interrupts the answer to the last."""
     measured = Measured()
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
-        run_chromium(Path(profile), None) as devtools,
-    ):
+    with tempfile.TemporaryDirectory() as profile, run_chromium(Path(profile), None) as devtools:
         async with trio.open_nursery() as nursery:
             for number in range(calls):
                 nursery.start_soon(_call, devtools, url, requests, interruptions, measured, 0.7 * number)

@@ -640,7 +640,7 @@ ANSWERS = st.one_of(
 def test_any_answer_is_read_or_malformed(parse: Callable[[bytes], object]) -> None:
     """Fuzz: parse_session_grant_untrusted, parse_problem_untrusted, parse_queue_place_untrusted: Malformed only."""
 
-    @settings(max_examples=examples(300), deadline=None, derandomize=True)
+    @settings(max_examples=examples(300), derandomize=True)
     @given(ANSWERS)
     def check(body: bytes) -> None:
         with suppress(Malformed):

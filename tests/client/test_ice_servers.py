@@ -60,7 +60,7 @@ VALUES = st.recursive(
 def test_any_value_is_read_or_malformed() -> None:
     """Fuzz: parse_ice_servers_untrusted raises Malformed and nothing else."""
 
-    @settings(max_examples=examples(300), deadline=None, derandomize=True)
+    @settings(max_examples=examples(300), derandomize=True)
     @given(VALUES)
     def check(value: Any) -> None:
         with suppress(Malformed):

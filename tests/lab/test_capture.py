@@ -114,7 +114,7 @@ def test_what_is_no_capture_is_malformed(data: bytes) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, 2**32))
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 def test_any_bytes_are_read_or_malformed(data: bytes, seed: int) -> None:
     """Fuzz: parse_capture_untrusted raises Malformed and nothing else."""
     rng = random.Random(seed)

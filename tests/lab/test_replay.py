@@ -220,7 +220,7 @@ def test_a_file_that_cannot_be_run_is_refused(content: bytes, complaint: str, tm
 
 
 @given(st.binary(max_size=300), st.integers(0, 2**32))
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 def test_any_bytes_are_a_call_or_malformed(data: bytes, seed: int) -> None:
     """Fuzz: ``read_call_untrusted`` raises ``Malformed`` and nothing else, as do those that read parts for it:
     ``parse_call_file_untrusted`` and ``read_agreement_untrusted``."""

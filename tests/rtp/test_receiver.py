@@ -176,7 +176,7 @@ def test_wrap_of_sequence_numbers_and_timestamps_is_not_heard(clockwork: Any, me
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 2**32 - 1), st.sampled_from([0, 3, 7]))
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(30))
 def test_any_first_numbers_give_the_same_audio(
     media: SimpleNamespace, sequence: int, timestamp: int, lost: int
 ) -> None:

@@ -45,7 +45,7 @@ def steps(packets: list[RtpPacket]) -> list[int]:
 
 
 @given(st.lists(st.integers(0, 900), max_size=30), st.sampled_from([10, 20, 40, 60]))
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 def test_t6_any_chunking_gives_the_same_samples_with_padding_at_the_end_only(
     make_sender: MakeSender, media: SimpleNamespace, chunks: list[int], frame_ms: int
 ) -> None:
@@ -154,7 +154,7 @@ def test_missed_ticks_are_made_up_for(make_sender: MakeSender) -> None:
     st.sampled_from([-0.01, -0.005, 0.0, 0.005]),
     st.dictionaries(st.integers(2, 30), st.floats(0.0, 0.09), max_size=6),
 )
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 def test_what_makes_up_for_late_ticks_is_no_earlier_than_all_else(
     make_sender: MakeSender, phase: float, late: dict[int, float]
 ) -> None:

@@ -5,7 +5,7 @@ from support.examples import examples
 
 
 @given(st.integers(0, 0xFFFF), st.lists(st.integers(-99, 2999), max_size=200))
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 def test_numbers_grow_over_wraps_and_reordering(first: int, steps: list[int]) -> None:
     tracker = SequenceTracker(first)
     highest = first
@@ -34,6 +34,6 @@ def test_two_packets_in_a_row_after_a_jump_are_a_restart_that_loses_nothing() ->
 
 
 @given(st.integers(0, 2**40), st.integers(-(2**31), 2**31 - 1))
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 def test_timestamp_is_extended_to_the_nearest(reference: int, step: int) -> None:
     assert extend_timestamp((reference + step) & 0xFFFFFFFF, reference) == reference + step

@@ -34,7 +34,6 @@ def open_channel(pair: Any, **settings: Any) -> Any:
 )
 @settings(
     max_examples=examples(40),
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

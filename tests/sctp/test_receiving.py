@@ -18,7 +18,7 @@ from support.examples import examples
 
 
 @given(st.lists(st.integers(0, 40), max_size=80))
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 def test_received_tsns_say_what_a_set_would_say(arrivals: list[int]) -> None:
     tsns, model = ReceivedTsns(0), set[int]()
     for tsn in arrivals:
@@ -32,7 +32,7 @@ def test_received_tsns_say_what_a_set_would_say(arrivals: list[int]) -> None:
 
 
 @given(st.lists(st.integers(0, 40), max_size=20), st.integers(0, 40))
-@settings(max_examples=examples(100), deadline=None, derandomize=True)
+@settings(max_examples=examples(100), derandomize=True)
 def test_forwarding_counts_everything_before_as_received(arrivals: list[int], forward: int) -> None:
     tsns, model = ReceivedTsns(0), set(range(forward + 1)) | set(arrivals)
     for tsn in arrivals:
@@ -46,7 +46,7 @@ def members(ranges: Iterable[tuple[int, int]]) -> list[int]:
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 8)), max_size=20), st.integers(-1, 45))
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 def test_ranges_say_what_a_set_would_say(additions: list[tuple[int, int]], cut: int) -> None:
     ranges, model = TsnRanges(), set[int]()
     for first, length in additions:
@@ -80,7 +80,7 @@ def test_numbers_unwrap_to_the_nearest(near: int) -> None:
 
 
 @given(st.permutations(range(12)))
-@settings(max_examples=examples(100), deadline=None, derandomize=True)
+@settings(max_examples=examples(100), derandomize=True)
 def test_fragments_join_in_whatever_order_they_come(order: list[int]) -> None:
     reassembly = Reassembly(100)
     complete = {}
@@ -112,7 +112,7 @@ def test_fragments_that_disagree_are_refused(flags: int, stream: int, sequence: 
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.sampled_from([0, 1, 2, 3])), max_size=12, unique_by=lambda pair: pair[0])
 )
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 def test_fuzz_add_untrusted(fragments: list[tuple[int, int]]) -> None:
     """``Reassembly.add_untrusted`` (and so ``is_followed_by_untrusted``) raises exactly ``Malformed``.
 
@@ -133,7 +133,7 @@ def message(text: bytes, stream_id: int = 1) -> MessageReceived:
 
 
 @given(st.permutations(range(8)))
-@settings(max_examples=examples(50), deadline=None, derandomize=True)
+@settings(max_examples=examples(50), derandomize=True)
 def test_ordered_messages_are_delivered_in_order(order: list[int]) -> None:
     streams, delivered = InboundStreams(), list[MessageReceived]()
     for number in order:

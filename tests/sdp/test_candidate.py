@@ -108,7 +108,7 @@ def test_violation_of_the_grammar_is_malformed(text: str) -> None:
 
 
 @given(st.text(max_size=120) | st.lists(st.sampled_from((*CHROMIUM.split(), *REFLEXIVE.split()))).map(" ".join))
-@settings(max_examples=examples(300), deadline=None, derandomize=True)
+@settings(max_examples=examples(300), derandomize=True)
 def test_any_text_is_a_candidate_or_malformed(text: str) -> None:
     """Fuzz: ``parse_candidate_untrusted`` raises nothing but ``Malformed``, whatever it is given."""
     try:
@@ -134,7 +134,7 @@ def test_any_text_is_a_candidate_or_malformed(text: str) -> None:
         username_fragment=st.none() | st.from_regex(r"[A-Za-z0-9+/]{4,256}", fullmatch=True),
     )
 )
-@settings(max_examples=examples(100), deadline=None, derandomize=True)
+@settings(max_examples=examples(100), derandomize=True)
 def test_what_is_written_can_be_read(candidate: Candidate) -> None:
     assert parse_candidate_untrusted("a=" + candidate.to_sdp()) == candidate
 

@@ -60,7 +60,7 @@ descriptions = st.builds(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=examples(150), derandomize=True)
+@settings(max_examples=examples(150), derandomize=True)
 @given(descriptions)
 def test_what_is_written_is_read_as_the_same_value(description: SessionDescription) -> None:
     text = str(description)

@@ -276,7 +276,7 @@ types = st.sampled_from(["offer", "answer", "candidate", "text", "event", "error
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(300), deadline=None, derandomize=True)
+@settings(max_examples=examples(300), derandomize=True)
 @given(
     st.binary() | st.text() | st.builds(lambda kind, rest: msgspec.json.encode({"type": kind, **rest}), types, fields)
 )
@@ -364,7 +364,7 @@ def test_last_of_two_equal_keys_counts() -> None:
     assert decode_object_untrusted('{"a":1,"a":2}') == {"a": 2}
 
 
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @given(st.binary() | st.text() | st.text(alphabet='{}[]":,0123456789eE+-.\\\\untrlsa '))
 def test_any_text_is_an_object_or_malformed(data: str | bytes) -> None:
     """Fuzz: decode_object_untrusted, split_object_untrusted, read_untrusted, decode_untrusted and shallow_untrusted

@@ -82,7 +82,7 @@ def test_endless_token_is_malformed() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @given(
     st.text() | st.from_regex(r"/ws/session/.{0,70}/(webrtc|websocket)"),
     st.dictionaries(st.sampled_from(["token", "resume", "x"]), st.text(max_size=3000)),

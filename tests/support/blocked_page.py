@@ -27,7 +27,7 @@ async def main(*arguments: str) -> None:
     url, key = arguments
     flags = (f"--unsafely-treat-insecure-origin-as-secure={url}", "--host-resolver-rules=")
     with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        tempfile.TemporaryDirectory() as profile,
         run_chromium(Path(profile), SPEECH, *flags, program=BROWSER) as devtools,
     ):
         async with open_chromium_page(devtools) as page:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 
 @given(channel=st.integers(0x4000, 0x4FFF), data=st.binary(max_size=100), padding=st.integers(0, 3))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 def test_what_is_written_can_be_read_with_any_padding(channel: int, data: bytes, padding: int) -> None:
     assert parse_channel_data_untrusted(build_channel_data(channel, data) + bytes(padding)) == ChannelData(
         channel, data

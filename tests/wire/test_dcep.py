@@ -28,7 +28,7 @@ def test_acknowledgement_is_not_an_open() -> None:
         priority=st.integers(0, 65535),
     )
 )
-@settings(max_examples=examples(50), deadline=None, derandomize=True)
+@settings(max_examples=examples(50), derandomize=True)
 def test_open_comes_back(message: ChannelOpen) -> None:
     assert parse_dcep_untrusted(message.encode()) == message
 
@@ -66,7 +66,7 @@ def test_what_is_odd_but_harmless_is_understood(message: bytes, understood: Chan
 
 
 @given(st.binary(max_size=40) | st.binary(max_size=30).map(lambda rest: b"\x03\x00" + rest))
-@settings(max_examples=examples(300), deadline=None, derandomize=True)
+@settings(max_examples=examples(300), derandomize=True)
 def test_fuzz_parse_dcep_untrusted(data: bytes) -> None:
     """``parse_dcep_untrusted`` raises exactly ``Malformed``."""
     with contextlib.suppress(Malformed):

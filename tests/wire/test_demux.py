@@ -95,7 +95,7 @@ def test_indication_is_neither_request_nor_response() -> None:
 
 
 @given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda tail: request()[:20] + tail))
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 def test_any_bytes_have_a_ufrag_or_are_malformed(data: bytes) -> None:
     """Fuzz: ``stun_local_ufrag_untrusted`` raises nothing but ``Malformed``."""
     assert classify(data) in PacketKind
@@ -107,7 +107,7 @@ def test_any_bytes_have_a_ufrag_or_are_malformed(data: bytes) -> None:
 
 
 @given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda tail: request()[:8] + tail))
-@settings(max_examples=examples(100), deadline=None, derandomize=True)
+@settings(max_examples=examples(100), derandomize=True)
 def test_any_bytes_have_a_transaction_or_are_malformed(data: bytes) -> None:
     """Fuzz: ``stun_transaction_id_untrusted`` raises nothing but ``Malformed``."""
     try:

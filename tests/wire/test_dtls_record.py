@@ -96,7 +96,7 @@ def test_records_are_packed_in_order_and_never_divided() -> None:
     assert b"".join(packed) == b"".join(record.data for record in records)
 
 
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @given(st.binary(max_size=200), st.booleans())
 def test_fuzz_random_bytes(data: bytes, framed: bool) -> None:
     """split_records_untrusted and split_handshake_untrusted raise exactly Malformed, and lose no byte."""

@@ -73,7 +73,7 @@ def vector(name: str) -> bytes:
 
 
 @given(st.lists(rtcp_packets, min_size=1, max_size=3))
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 def test_what_is_built_is_read(packets: list[RtcpPacket]) -> None:
     data = build_rtcp(packets)
     assert len(data) % 4 == 0

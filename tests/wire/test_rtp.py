@@ -24,7 +24,7 @@ def with_extension(profile: int, extension: bytes, payload: bytes = b"payload") 
     st.integers(0, 127), st.integers(0, 0xFFFF), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.binary(),
     st.booleans(),
 )  # fmt: skip
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(50))
 def test_what_is_built_is_read(
     payload_type: int, sequence_number: int, timestamp: int, ssrc: int, payload: bytes, marker: bool
 ) -> None:
@@ -111,7 +111,7 @@ def test_fuzz_parse_rtp() -> None:
 
 
 @given(st.integers(0, 0x7F), st.binary(max_size=80))
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 def test_fuzz_parse_rtp_of_version_2(first: int, rest: bytes) -> None:
     """parse_rtp_untrusted raises nothing but Malformed for anything of version 2."""
     with suppress(Malformed):

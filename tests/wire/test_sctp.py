@@ -103,7 +103,7 @@ def test_packet_without_a_chunk_is_malformed() -> None:
 
 
 @given(payload=st.binary(min_size=1, max_size=9), tsn=TSN, stream=SHORT, sequence=SHORT, protocol=TSN)
-@settings(max_examples=examples(50), deadline=None, derandomize=True)
+@settings(max_examples=examples(50), derandomize=True)
 def test_data_chunks_come_back_from_a_packet(
     payload: bytes, tsn: int, stream: int, sequence: int, protocol: int
 ) -> None:
@@ -117,7 +117,7 @@ def test_data_chunks_come_back_from_a_packet(
 
 
 @given(st.lists(st.builds(Parameter, SHORT, st.binary(max_size=9)), max_size=5))
-@settings(max_examples=examples(50), deadline=None, derandomize=True)
+@settings(max_examples=examples(50), derandomize=True)
 def test_parameters_come_back(parameters: list[Parameter]) -> None:
     assert parse_parameters_untrusted(encode_parameters(parameters)) == parameters
 
@@ -135,7 +135,7 @@ def test_parameters_come_back(parameters: list[Parameter]) -> None:
         st.builds(ForwardTsn, TSN, st.lists(st.tuples(SHORT, SHORT), max_size=4).map(tuple)),
     )
 )
-@settings(max_examples=examples(100), deadline=None, derandomize=True)
+@settings(max_examples=examples(100), derandomize=True)
 def test_control_chunks_come_back(chunk: Init | Sack | ForwardTsn) -> None:
     parsers = {Init: parse_init_untrusted, Sack: parse_sack_untrusted, ForwardTsn: parse_forward_tsn_untrusted}
     parse: Callable[[bytes], object] = parsers[type(chunk)]

@@ -89,7 +89,7 @@ def test_what_another_implementation_writes_is_understood() -> None:
     software=st.binary(max_size=60),
     key=st.none() | st.binary(max_size=40),
 )
-@settings(max_examples=examples(60), deadline=None, derandomize=True)
+@settings(max_examples=examples(60), derandomize=True)
 def test_what_is_written_can_be_read(
     message_class: MessageClass, method: int, transaction_id: bytes, software: bytes, key: bytes | None
 ) -> None:
@@ -102,7 +102,7 @@ def test_what_is_written_can_be_read(
 
 
 @given(address=st.builds(Address, st.ip_addresses().map(str), st.integers(0, 65535)))
-@settings(max_examples=examples(60), deadline=None, derandomize=True)
+@settings(max_examples=examples(60), derandomize=True)
 def test_mapped_address_survives_the_way(address: Address) -> None:
     value = encode_xor_address(address, TRANSACTION)
     data = build_stun(MessageClass.SUCCESS, TRANSACTION, [(Attribute.XOR_MAPPED_ADDRESS, value)])

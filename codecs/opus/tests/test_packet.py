@@ -48,7 +48,7 @@ def test_malformed_packets_are_refused_with_the_reason(payload: bytes, complaint
         payload_duration_untrusted(payload)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=100))
 def test_fuzz_payload_duration_untrusted(payload: bytes) -> None:
     """``payload_duration_untrusted`` raises ``Malformed`` and nothing else, whatever the bytes."""

@@ -448,7 +448,7 @@ async def test_client_that_still_sends_a_large_body_can_read_its_refusal(site: S
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(300), deadline=None, derandomize=True)
+@settings(max_examples=examples(300), derandomize=True)
 @given(st.one_of(st.text(), st.from_regex(r"https?://.{0,20}/.{0,20}\?.{0,40}", fullmatch=True)))
 def test_any_target_is_read_or_malformed(text: str) -> None:
     """Fuzz: parse_target_untrusted raises Malformed and nothing else."""

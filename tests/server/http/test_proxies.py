@@ -85,7 +85,7 @@ def test_mapped_ipv4_address_is_an_ipv4_address() -> None:
     assert PROXIES.client_of("::ffff:10.0.0.1", "gw", {"x-forwarded-for": "192.0.2.1"}).client_host == "192.0.2.1"
 
 
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @given(
     st.text()
     | st.lists(st.sampled_from(["for=", "192.0.2.1", ";", ",", "proto=https", '"', "host=a", "[::1]", " "])).map(

@@ -728,7 +728,7 @@ def test_meter_counts_each_message_alone() -> None:
         take_all(meter, message[:8] + b"\x80\x89" + mask)
 
 
-@settings(max_examples=examples(200), deadline=None, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @given(st.lists(st.binary(max_size=300), max_size=10))
 def test_meter_takes_any_bytes_however_cut(chunks: list[bytes]) -> None:
     """Fuzz: FrameMeter.take_untrusted raises Malformed and nothing else, and the cuts make no difference."""

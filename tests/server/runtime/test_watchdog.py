@@ -384,6 +384,13 @@ def run(session):
     session = None
     return reference()
 """
+DEBUGGED = """
+def run(session):
+    sys._getframe().f_trace = lambda *_: None
+    variables = locals()
+    whose_turn(sys._getframe(), [])
+    return variables["session"]
+"""
 OTHERS = """
 def run(session):
     variables = locals()
@@ -393,7 +400,9 @@ def run(session):
 
 
 @pytest.mark.parametrize(
-    ("module", "source", "kept"), [("glottis.media", LOOP, False), ("example", OTHERS, True)], ids=["ours", "others"]
+    ("module", "source", "kept"),
+    [("glottis.media", LOOP, False), ("glottis.media", DEBUGGED, True), ("example", OTHERS, True)],
+    ids=["ours", "debugged", "others"],
 )
 def test_a_loop_that_goes_on_holds_nothing_that_is_over_and_others_lose_nothing(
     module: str, source: str, kept: bool
