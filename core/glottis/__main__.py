@@ -14,6 +14,7 @@ def main() -> int:
     gc.disable()  # imports make much, and next to no garbage
     from glottis.cli import main as run  # late, as said
 
+    gc.freeze()  # what is imported stays
     gc.set_threshold(NEW_OBJECTS)
     gc.enable()
     atexit.register(gc.freeze)  # what is left is not looked through for garbage when it ends

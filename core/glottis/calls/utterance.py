@@ -1,9 +1,9 @@
 """Utterances: what ``say`` was given, piece by piece, and what ``start_saying`` has begun."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import trio
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
@@ -30,8 +30,7 @@ class Place(Protocol):
         """Say no more of it, with ``waiting`` seconds written and not heard; returns those that were not written."""
 
 
-@dataclass(eq=False, slots=True)
-class Part:
+class Part(msgspec.Struct, eq=False):
     """Audio, of which ``left`` is not written yet, in samples or clock units of ``rate`` hertz.
 
     Tones are counted in milliseconds.

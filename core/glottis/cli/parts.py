@@ -1,6 +1,7 @@
 """What the commands stand on, and what several of them do."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
@@ -26,6 +27,7 @@ KITS: Final = ("glottis.lab", "glottis.testing")
 
 
 def _run_gateway(config: ResolvedConfig, *beside: Callable[[], Awaitable[None]]) -> None:
+    gc.disable()  # as in __main__; the gateway looks for garbage itself
     from glottis.cli.gateway import run_beside  # late, so that the other commands need not wait for what it imports
 
     run_beside(config, beside)

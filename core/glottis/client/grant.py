@@ -1,7 +1,6 @@
 """Creating a session, as a client of a gateway (CONTRACT §1)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import SplitResult, urlencode
@@ -17,6 +16,7 @@ from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.secret import Secret
 from glottis.signaling.json_input import decode_object_untrusted, required_text_field_untrusted, text_field_untrusted
 from glottis.signaling.session_request import INITIATE_PATH
+from glottis.wire.discreet import Discreet
 
 MIN_ASK_AFTER: Final = 0.1
 MAX_ASK_AFTER: Final = 60.0
@@ -25,16 +25,14 @@ MAX_ASK_AFTER: Final = 60.0
 MAX_RETRY_DIGITS: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class SessionGrant:
+class SessionGrant(Discreet, frozen=True):
     """A session that waits for its client. ``repr`` hides the URL, which has a token in it."""
+
+    hidden = frozenset({"websocket_url"})
 
     session_id: str
     websocket_url: str
     ice_servers: tuple[IceServer, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"SessionGrant({self.session_id})"
 
 
 class QueuePlace(msgspec.Struct, frozen=True):

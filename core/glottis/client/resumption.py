@@ -3,10 +3,10 @@
 import errno
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from glottis.client.connection import CallFailed, errno_of
+from glottis.wire.discreet import Discreet
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 4.0
@@ -20,16 +20,14 @@ MAX_GRACE: Final = 86_400.0
 _OFFLINE: Final = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, socket.EAI_AGAIN}
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
+class Resumption(Discreet, frozen=True):
     """What the gateway has told last. ``repr`` hides the URL, which has a token in it."""
+
+    hidden = frozenset({"websocket_url"})
 
     websocket_url: str
     grace: float
     """Seconds from the loss."""
-
-    def __repr__(self) -> str:
-        return f"Resumption(grace={self.grace:g})"
 
 
 def resumption_of(data: Mapping[str, Any]) -> Resumption | None:

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+import msgspec
 
 from glottis.contracts.errors import ConfigurationError, PluginError
 
 
-@dataclass(slots=True)
-class Mistakes:
+class Mistakes(msgspec.Struct):
     """What was found so far, by looks of which each takes defaults where an earlier one found something wrong."""
 
-    lines: list[str] = field(default_factory=list)
-    doubtful: list[str] = field(default_factory=list)
+    lines: list[str] = msgspec.field(default_factory=list)
+    doubtful: list[str] = msgspec.field(default_factory=list)
     """The paths of what is not as it was meant: what a later look says of it is of no interest."""
 
     def add(self, message: str) -> None:

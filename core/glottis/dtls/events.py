@@ -1,10 +1,10 @@
 """What a ``DtlsTransport`` tells its owner."""
 
-from dataclasses import dataclass, field
 from enum import Enum
 
 import msgspec
 
+from glottis.wire.discreet import Discreet
 from glottis.wire.srtp_keys import SrtpKeys
 
 
@@ -28,11 +28,12 @@ class Connected(msgspec.Struct, frozen=True):
     """None only for a transport made with ``srtp=False`` whose peer did not offer SRTP either."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationData:
+class ApplicationData(Discreet, frozen=True):
     """One record of application data, whole: one SCTP packet."""
 
-    data: bytes = field(repr=False)
+    hidden = frozenset({"data"})
+
+    data: bytes
 
 
 class Failed(msgspec.Struct, frozen=True):

@@ -2,8 +2,9 @@
 
 import random
 from base64 import b64encode
-from dataclasses import dataclass, field
 from typing import Final
+
+from glottis.wire.discreet import Discreet
 
 UFRAG_LENGTH: Final = 8
 """Characters of 6 bits; RFC 8445 §5.3 wants 24 bits, and a gateway tells its sessions apart by them."""
@@ -11,12 +12,13 @@ PASSWORD_LENGTH: Final = 24
 """RFC 8445 §5.3 wants 128 bits, which is 22 characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Discreet, frozen=True):
     """One agent's user name fragment and the password that checks sent to it are signed with."""
 
+    hidden = frozenset({"password"})
+
     ufrag: str
-    password: str = field(repr=False)
+    password: str
 
     @property
     def key(self) -> bytes:

@@ -6,7 +6,6 @@ of them, so it is asked for once, and kept alive for the calls to come (docs/des
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -67,8 +66,7 @@ class ServerFailed(msgspec.Struct, frozen=True):
 GatheringEvent = ReflexiveAddress | ServerFailed
 
 
-@dataclass(slots=True, eq=False)
-class _Binding:
+class _Binding(msgspec.Struct, eq=False):
     """What one server says of one base."""
 
     server: StunServer

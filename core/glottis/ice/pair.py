@@ -1,8 +1,9 @@
 """A candidate pair and what is known about it, RFC 8445 §6.1.2."""
 
 import math
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 from glottis.sdp.candidate import TCP_TYPE_PREFERENCES, TYPE_PREFERENCES, Candidate
 from glottis.wire.address import Address, Path, Transport
@@ -18,8 +19,7 @@ class PairState(Enum):
     FAILED = auto()
 
 
-@dataclass(slots=True, eq=False)
-class CandidatePair:
+class CandidatePair(msgspec.Struct, eq=False):
     """One path to the peer. Times are those of the ``now`` arguments; None is never."""
 
     path: Path

@@ -1,12 +1,11 @@
 """Who nominates: the role of an agent, and conflicts about it, RFC 8445 §6.1.1 and §7.3.1.1."""
 
-from dataclasses import dataclass
+import msgspec
 
 from glottis.wire.stun import Attribute, StunMessage
 
 
-@dataclass(slots=True)
-class Role:
+class Role(msgspec.Struct):
     """Controlling or controlled; the larger tie-breaker wins a conflict."""
 
     controlling: bool

@@ -1,7 +1,8 @@
 """STUN client transactions over UDP: retransmission and the match of responses, RFC 8489 §6.2.1 and §6.3."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from glottis.ice.pair import CandidatePair
 from glottis.wire.address import Path
@@ -13,8 +14,7 @@ ANSWER_RTOS: Final = 4
 """How many RTOs a response may take after the last transmission (Rm of RFC 8489 §6.2.1, which proposes 16)."""
 
 
-@dataclass(slots=True, eq=False)
-class Transaction:
+class Transaction(msgspec.Struct, eq=False):
     """A check under way."""
 
     transaction_id: bytes

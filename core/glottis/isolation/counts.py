@@ -1,10 +1,9 @@
 """What was counted of the processes of agents."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(slots=True)
-class PoolCounts:
+class PoolCounts(msgspec.Struct):
     """Since the start."""
 
     started: int = 0

@@ -8,8 +8,9 @@
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.address import Address, Path, Transport
@@ -53,17 +54,16 @@ class Destination(NamedTuple):
     flow: object | None
 
 
-@dataclass(slots=True)
-class _Entries:
+class _Entries(msgspec.Struct):
     """What the tables hold for one session."""
 
-    strangers: object = field(default_factory=object)
+    strangers: object = msgspec.field(default_factory=object)
     """Stands for them in ``Destination.flow``."""
-    ufrags: set[str] = field(default_factory=set)
-    paths: dict[Path, None] = field(default_factory=dict)
+    ufrags: set[str] = msgspec.field(default_factory=set)
+    paths: dict[Path, None] = msgspec.field(default_factory=dict)
     """Oldest first."""
     in_use: Path | None = None
-    transactions: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    transactions: OrderedDict[bytes, None] = msgspec.field(default_factory=OrderedDict)
 
 
 class Demultiplexer:

@@ -8,10 +8,10 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.contracts.errors import Malformed
@@ -33,12 +33,11 @@ MAX_DATAGRAM: Final = 9000
 """RFC 6762 §17."""
 
 
-@dataclass(slots=True)
-class _Wanted:
+class _Wanted(msgspec.Struct):
     """A name under way."""
 
-    tell: dict[object, Callable[[str], None]] = field(default_factory=dict)
-    found: set[str] = field(default_factory=set)
+    tell: dict[object, Callable[[str], None]] = msgspec.field(default_factory=dict)
+    found: set[str] = msgspec.field(default_factory=set)
 
 
 class LocalNames:

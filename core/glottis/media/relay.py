@@ -9,7 +9,6 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 import trio
@@ -31,6 +30,7 @@ from glottis.turn import (
     TurnTiming,
 )
 from glottis.wire.address import Address, Datagram, Path, Transport
+from glottis.wire.discreet import Discreet
 
 CONNECT_TIME: Final = 5.0
 """Seconds for a TCP connection with its TLS handshake."""
@@ -53,14 +53,15 @@ class RelayEndpoint(Protocol):
     def turn(self) -> AbstractContextManager[None]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RelayServer:
+class RelayServer(Discreet, frozen=True):
     """A TURN server and the way to it. ``name`` is that of its certificate, and what the log calls it."""
+
+    hidden = frozenset({"credentials"})
 
     name: str
     address: Address
     transport: Literal["udp", "tcp", "tls"]
-    credentials: LongTermCredentials | None = field(repr=False)
+    credentials: LongTermCredentials | None
 
 
 class Carrier(Protocol):

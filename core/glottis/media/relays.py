@@ -10,7 +10,6 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -63,20 +62,18 @@ class RelayedAddress(msgspec.Struct, frozen=True):
     server: str
 
 
-@dataclass(slots=True, eq=False)
-class _Attempt:
+class _Attempt(msgspec.Struct, eq=False):
     """By one way."""
 
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    scope: trio.CancelScope = msgspec.field(default_factory=trio.CancelScope)
     """Ends it."""
-    is_over: trio.Event = field(default_factory=trio.Event)
+    is_over: trio.Event = msgspec.field(default_factory=trio.Event)
     """It has failed, or lends an address."""
     relay: Relay | None = None
     has_lent: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Server:
+class _Server(msgspec.Struct, eq=False):
     """One that is kept, or tried again and again, by its addresses of one family."""
 
     ways: tuple[IceUri, ...]
@@ -89,10 +86,10 @@ class _Server:
     lent_at: float = 0.0
     short_leases: int = 0
     """In a row."""
-    attempts: list[_Attempt] = field(default_factory=list)
+    attempts: list[_Attempt] = msgspec.field(default_factory=list)
     """Those under way."""
     lends_by: _Attempt | None = None
-    sockets: list[Address] = field(default_factory=list)
+    sockets: list[Address] = msgspec.field(default_factory=list)
     """Of its own: over UDP the last of them is used, if there is one."""
     is_settled: bool = False
     """Whether it has lent an address, or all ways were tried once."""
@@ -102,8 +99,8 @@ class _Server:
     has_refused: bool = False
     """Whether the failure is what the server has said."""
     retry: float = RETRY
-    wake: trio.Event = field(default_factory=trio.Event)
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    wake: trio.Event = msgspec.field(default_factory=trio.Event)
+    scope: trio.CancelScope = msgspec.field(default_factory=trio.CancelScope)
     """Ends it."""
 
 

@@ -1,9 +1,9 @@
 """The places that streams take: how many there are, the share of each client, and who gives way to whom."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.wire.address import ip_of
@@ -17,13 +17,12 @@ MAX_UNPROVEN: Final = 256
 MAX_UNPROVEN_PER_CLIENT: Final = 32
 
 
-@dataclass(slots=True, eq=False)
-class Place:
+class Place(msgspec.Struct, eq=False):
     """Of one stream. ``is_proven`` says whether a call uses it."""
 
     share: bytes
     is_proven: Callable[[], bool]
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    scope: trio.CancelScope = msgspec.field(default_factory=trio.CancelScope)
     """Around all that the stream does: cancelled when it gives way, or its time is over."""
     gave_way: bool = False
 

@@ -5,7 +5,6 @@ press also ends with the next one, or when nothing more comes of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import msgspec
@@ -46,8 +45,7 @@ class _Identity(NamedTuple):
     event: int
 
 
-@dataclass(slots=True)
-class _Press:
+class _Press(msgspec.Struct):
     """``duration`` and ``before`` are in clock units: of this segment, and of those before it."""
 
     identity: _Identity

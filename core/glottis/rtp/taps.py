@@ -1,7 +1,8 @@
 """What listens in on the media of a call: bound once, before it begins, and costs nothing where it is not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from glottis.contracts.audio import EncodedPacket, FrameTap
 from glottis.contracts.extensions import Incoming
@@ -9,8 +10,7 @@ from glottis.rtp.found_keys import FoundKeys
 from glottis.rtp.payload import PacketWatch
 
 
-@dataclass(slots=True)
-class Taps:
+class Taps(msgspec.Struct):
     """Of both directions of a call."""
 
     heard: FrameTap | None = None
@@ -27,5 +27,5 @@ class Taps:
     """Is told of all that comes in: see ``SessionObserver.incoming``."""
     pressed: Callable[[], None] | None = None
     """Called when something has happened to the caller's keys."""
-    keys: FoundKeys = field(default_factory=FoundKeys)
+    keys: FoundKeys = msgspec.field(default_factory=FoundKeys)
     """What ``heard`` has found in the frames."""

@@ -1,9 +1,10 @@
 """Which stream belongs to which data channel, and how far those that close have got (RFC 8831 §6.7)."""
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.errors import LocalError
 from glottis.sctp.data_channel import ChannelState, DataChannel
@@ -20,12 +21,11 @@ class Direction(Enum):
     OUTGOING = auto()
 
 
-@dataclass(slots=True)
-class _Closing:
+class _Closing(msgspec.Struct):
     """A stream that we are resetting."""
 
     reason: str = ""
-    done: set[Direction] = field(default_factory=set)
+    done: set[Direction] = msgspec.field(default_factory=set)
     """The directions that are reset."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from glottis.wire.dcep import ProtocolId
+from glottis.wire.discreet import Discreet
 
 if TYPE_CHECKING:
     from glottis.sctp.data_channel import DataChannel
@@ -33,13 +33,14 @@ class AssociationFailed(msgspec.Struct, frozen=True):
     """Whether the peer sent ABORT: it has gone, and knows it."""
 
 
-@dataclass(slots=True)
-class MessageReceived:
+class MessageReceived(Discreet, frozen=True):
     """A whole user message."""
+
+    hidden = frozenset({"data"})
 
     stream_id: int
     protocol_id: int
-    data: bytes = field(repr=False)
+    data: bytes
 
 
 class IncomingStreamsReset(msgspec.Struct, frozen=True):
@@ -92,20 +93,22 @@ class ChannelClosed(msgspec.Struct, frozen=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextReceived:
+class TextReceived(Discreet, frozen=True):
     """A text message."""
 
+    hidden = frozenset({"text"})
+
     channel: DataChannel
-    text: str = field(repr=False)
+    text: str
 
 
-@dataclass(frozen=True, slots=True)
-class BytesReceived:
+class BytesReceived(Discreet, frozen=True):
     """A binary message."""
 
+    hidden = frozenset({"data"})
+
     channel: DataChannel
-    data: bytes = field(repr=False)
+    data: bytes
 
 
 class BufferedAmountLow(msgspec.Struct, frozen=True):

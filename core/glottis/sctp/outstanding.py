@@ -2,10 +2,11 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from heapq import heappushpop
 from typing import Final
+
+import msgspec
 
 from glottis.sctp.limits import CHUNK_OVERHEAD
 from glottis.sctp.send_queue import OutboundMessage
@@ -35,8 +36,7 @@ class ChunkState(Enum):
 _UNACKNOWLEDGED: Final = (ChunkState.IN_FLIGHT, ChunkState.LOST)
 
 
-@dataclass(slots=True, eq=False)
-class OutboundChunk:
+class OutboundChunk(msgspec.Struct, eq=False):
     """A DATA chunk as it goes on the wire; its TSN is unwrapped."""
 
     tsn: int

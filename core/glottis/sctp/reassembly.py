@@ -3,8 +3,9 @@
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from operator import attrgetter
+
+import msgspec
 
 from glottis.contracts.errors import Malformed
 from glottis.sctp.events import MessageReceived
@@ -13,8 +14,7 @@ from glottis.sctp.serial import SSN_MASK, unwrap_ssn
 from glottis.wire.sctp import FIRST_FRAGMENT, LAST_FRAGMENT, UNORDERED, WHOLE_MESSAGE, DataFields
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(msgspec.Struct):
     """Fragments of one message with consecutive TSNs."""
 
     first_tsn: int
@@ -113,11 +113,10 @@ class Reassembly:
         del self._by_first[tsn], self._firsts[bisect_left(self._firsts, tsn)]
 
 
-@dataclass(slots=True)
-class _Stream:
+class _Stream(msgspec.Struct):
     next_sequence: int = 0
-    waiting: dict[int, MessageReceived] = field(default_factory=dict)
-    in_order: list[int] = field(default_factory=list)
+    waiting: dict[int, MessageReceived] = msgspec.field(default_factory=dict)
+    in_order: list[int] = msgspec.field(default_factory=list)
     """The sequence numbers in ``waiting``, ascending."""
 
 

@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
+
+import msgspec
 
 from glottis.sctp.limits import CHUNK_OVERHEAD
 
@@ -15,8 +16,7 @@ _MAX_EXPIRED: Final = 64
 """Messages that expired while they waited and are dropped at a time."""
 
 
-@dataclass(slots=True, eq=False)
-class OutboundMessage:
+class OutboundMessage(msgspec.Struct, eq=False):
     """A user message and how far it has been fragmented."""
 
     stream_id: int
@@ -45,11 +45,10 @@ class OutboundMessage:
         return self.expires_at is not None and now >= self.expires_at
 
 
-@dataclass(slots=True)
-class _Stream:
+class _Stream(msgspec.Struct):
     stream_id: int
     priority: int = 256
-    messages: deque[OutboundMessage] = field(default_factory=deque)
+    messages: deque[OutboundMessage] = msgspec.field(default_factory=deque)
     buffered: int = 0
     low_threshold: int = 0
     next_sequence: int = 0

@@ -1,10 +1,9 @@
 """What data channels have carried."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(msgspec.Struct):
     """Messages and their bytes, of one channel or of all of an association together."""
 
     messages_sent: int = 0

@@ -1,8 +1,7 @@
 """What an offer and its answer agree on, seen from this side."""
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from glottis.sdp.attributes import Setup
 from glottis.sdp.audio import NegotiatedAudio
@@ -43,7 +42,7 @@ class Negotiation(msgspec.Struct, frozen=True):
             for section in self.description.media
         )
         description = SessionDescription(self.description.origin, media=media)
-        return msgspec.structs.replace(self, description=description, remote=replace(self.remote, candidates=()))
+        return replace(self, description=description, remote=replace(self.remote, candidates=()))
 
     @property
     def mids(self) -> list[str | None]:

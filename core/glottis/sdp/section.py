@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeVar, cast
 
 from glottis.sdp.attributes import Direction, parse_group_untrusted, parse_mid_untrusted, read_attribute_untrusted
 from glottis.sdp.description import Attribute, MediaDescription, SessionDescription
+from glottis.wire.discreet import Discreet
 
 T = TypeVar("T")
 
@@ -72,15 +72,16 @@ def _read_untrusted(attributes: Iterable[Attribute], parse: Callable[[str], T]) 
     return (read_attribute_untrusted(attribute, parse) for attribute in attributes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Section:
+class Section(Discreet, frozen=True, eq=False):
     """One media section of a session description."""
+
+    hidden = frozenset({"own", "session"})
 
     index: int
     mid: str | None
     media: MediaDescription
-    own: Attributes = field(repr=False)
-    session: Attributes = field(repr=False)
+    own: Attributes
+    session: Attributes
 
     @property
     def is_audio(self) -> bool:

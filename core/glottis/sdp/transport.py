@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -21,6 +20,7 @@ from glottis.sdp.candidate import Candidate, parse_candidate_untrusted
 from glottis.sdp.description import Attribute
 from glottis.sdp.errors import DescriptionRefused
 from glottis.sdp.section import Section
+from glottis.wire.discreet import Discreet
 
 ICE_OPTIONS: Final = "trickle ice2"
 """Candidates may follow (RFC 8840 §4.1.1), and nomination is regular (RFC 8445 §10)."""
@@ -31,15 +31,16 @@ MAX_CANDIDATES_READ: Final = 20
 """Twice as many as browsers gather. Further ones are ignored unread."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransportParameters:
+class TransportParameters(Discreet, frozen=True):
     """This side's transport. ``setup`` is its DTLS role where the choice is ours: active (the client) or passive.
 
     In a renegotiation, give the role that the running association has (RFC 8842 §5.3).
     """
 
+    hidden = frozenset({"ice_pwd"})
+
     ice_ufrag: str
-    ice_pwd: str = field(repr=False)
+    ice_pwd: str
     fingerprints: tuple[Fingerprint, ...]
     ice_lite: bool = False
     setup: Setup = Setup.ACTIVE
@@ -68,18 +69,19 @@ class TransportParameters:
         yield Attribute("ice-options", ICE_OPTIONS)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteParameters:
+class RemoteParameters(Discreet, frozen=True):
     """The peer's transport: that of the tagged section of the bundle, on which all accepted sections travel.
 
     Trickled candidates count if they are for ``mid`` or ``media_index``. Another ``ice_ufrag`` or ``ice_pwd`` than in
     the description before is an ICE restart (RFC 8839 §4.4.1.1.1).
     """
 
+    hidden = frozenset({"ice_pwd"})
+
     mid: str | None
     media_index: int
     ice_ufrag: str
-    ice_pwd: str = field(repr=False)
+    ice_pwd: str
     ice_lite: bool
     ice_options: frozenset[str]
     fingerprints: tuple[Fingerprint, ...]

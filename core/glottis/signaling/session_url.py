@@ -3,11 +3,11 @@
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from glottis.contracts.errors import Malformed
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH
+from glottis.wire.discreet import Discreet
 
 _PATH: Final = re.compile(r"/ws/session/(?P<session_id>[A-Za-z0-9_-]{1,64})/(?P<transport>webrtc|websocket)")
 _TOKEN_IN_PATH: Final = re.compile(rf"({_PATH.pattern})/[^/]+/(?P<token>[^/]+)")
@@ -17,9 +17,10 @@ _SIGNATURE: Final = re.compile(r"\.[A-Za-z0-9_-]{43,}")
 _TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}
 
 
-@dataclass(frozen=True, slots=True)
-class SessionUrl:
+class SessionUrl(Discreet, frozen=True):
     """What a client's WebSocket URL says. ``repr`` hides the token, which is empty if there is none."""
+
+    hidden = frozenset({"token"})
 
     session_id: str
     transport: str
@@ -27,9 +28,6 @@ class SessionUrl:
     token: str = ""
     resume: bool = False
     """The client takes up a session that it had been connected to before."""
-
-    def __repr__(self) -> str:
-        return f"SessionUrl({self.session_id}, {self.transport}, resume={self.resume})"
 
     def under(self, base_url: str) -> str:
         """The whole URL under a base such as ``wss://voice.example``."""

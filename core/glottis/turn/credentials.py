@@ -5,9 +5,9 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from glottis.wire.discreet import Discreet
 from glottis.wire.stun import Attribute, MessageClass, StunMessage, build_stun
 
 UNAUTHENTICATED: Final = 401
@@ -27,12 +27,13 @@ _PASSWORD_ALGORITHMS: Final = 0x800001
 _USERNAME_ANONYMITY: Final = 0x400002
 
 
-@dataclass(frozen=True, slots=True)
-class LongTermCredentials:
+class LongTermCredentials(Discreet, frozen=True):
     """Whom the server knows."""
 
+    hidden = frozenset({"password"})
+
     username: str
-    password: str = field(repr=False)
+    password: str
 
     @property
     def expires_at(self) -> float | None:
@@ -48,15 +49,16 @@ class ChallengeRefused(Exception):
     """No further request answers this challenge; the message is a phrase for the owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Discreet, frozen=True):
     """What a server asks for in a 401 or 438, together with the key that answers it."""
+
+    hidden = frozenset({"key"})
 
     realm: bytes
     nonce: bytes
     identity: tuple[int, bytes]
     """USERNAME, or USERHASH where the server offers to keep it from others."""
-    key: bytes = field(repr=False)
+    key: bytes
     algorithm: int
     algorithms: bytes | None
     """PASSWORD-ALGORITHMS as the server wrote it: repeated, so that it sees if somebody has changed it."""

@@ -3,9 +3,10 @@
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
+
+import msgspec
 
 from glottis.contracts.timeouts import Timeouts
 from glottis.turn.timing import TurnTiming
@@ -35,8 +36,7 @@ class PermissionState(Enum):
     REFUSED = auto()
 
 
-@dataclass(slots=True, eq=False)
-class Permission:
+class Permission(msgspec.Struct, eq=False):
     """One IP address that datagrams may come from."""
 
     host: str
@@ -47,7 +47,7 @@ class Permission:
     """Since it was last granted."""
     indications: int = 0
     """Sent there, since a channel was last bound."""
-    held: list[tuple[bytes, Address]] = field(default_factory=list)
+    held: list[tuple[bytes, Address]] = msgspec.field(default_factory=list)
     """What waits while it is pending."""
 
 
@@ -60,8 +60,7 @@ class ChannelState(Enum):
     """The binding may have lapsed, and the number must not mean anybody else yet."""
 
 
-@dataclass(slots=True, eq=False)
-class Channel:
+class Channel(msgspec.Struct, eq=False):
     """One peer that datagrams are exchanged with in the short form."""
 
     number: int

@@ -3,7 +3,6 @@
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -46,8 +45,7 @@ class Purpose(Enum):
     BIND = auto()
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """One of the owner's, through all its transactions."""
 
     purpose: Purpose

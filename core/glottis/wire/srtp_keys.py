@@ -1,9 +1,10 @@
 """SRTP protection profiles and the keys that a DTLS handshake yields for them (RFC 5764 §4)."""
 
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+
+from glottis.wire.discreet import Discreet
 
 
 class SrtpProfile(msgspec.Struct, frozen=True):
@@ -25,12 +26,13 @@ SRTP_PROFILES: Final = (AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_
 """What glottis offers and accepts, preferred first: AEAD costs least where the processor has AES instructions."""
 
 
-@dataclass(frozen=True, slots=True)
-class SrtpKeys:
+class SrtpKeys(Discreet, frozen=True):
     """Master keys and salts: ``local`` ones protect what we send, ``remote`` ones what the peer sends."""
 
+    hidden = frozenset({"local_key", "local_salt", "remote_key", "remote_salt"})
+
     profile: SrtpProfile
-    local_key: bytes = field(repr=False)
-    local_salt: bytes = field(repr=False)
-    remote_key: bytes = field(repr=False)
-    remote_salt: bytes = field(repr=False)
+    local_key: bytes
+    local_salt: bytes
+    remote_key: bytes
+    remote_salt: bytes

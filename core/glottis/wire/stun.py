@@ -8,13 +8,13 @@ import ipaddress
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.address import Address
 from glottis.wire.demux import MAX_STUN_ATTRIBUTES
+from glottis.wire.discreet import Discreet
 
 MAGIC_COOKIE: Final = 0x2112A442
 HEADER_LENGTH: Final = 20
@@ -74,9 +74,10 @@ class Attribute(IntEnum):
 _KNOWN: Final = frozenset(map(int, Attribute))
 
 
-@dataclass(frozen=True, slots=True)
-class StunMessage:
+class StunMessage(Discreet, frozen=True):
     """A message whose bounds, fingerprint and attribute lengths are right; its sender is not yet authenticated."""
+
+    hidden = frozenset({"_signed", "_signed_sha256"})
 
     message_class: MessageClass
     method: int
@@ -85,9 +86,9 @@ class StunMessage:
     """Values by type, without those that follow the integrity; the first of a repeated type (RFC 8489 §14)."""
     unknown_attributes: tuple[int, ...] = ()
     """Types that the sender requires to be understood, and are not: a request with any deserves a 420."""
-    _signed: bytes = field(default=b"", repr=False)
+    _signed: bytes = b""
     """What MESSAGE-INTEGRITY covers, its header's length already adapted (RFC 8489 §14.5)."""
-    _signed_sha256: bytes = field(default=b"", repr=False)
+    _signed_sha256: bytes = b""
     """What MESSAGE-INTEGRITY-SHA256 covers (RFC 8489 §14.6)."""
 
     def is_signed_with(self, key: bytes) -> bool:

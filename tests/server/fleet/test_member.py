@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,7 @@ from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request
 from glottis.server.sessions.waiting_room import Waiting
 from glottis.signaling.session_request import INITIATE_PATH
+from msgspec.structs import replace
 from support.gateway import resolve_test_config
 
 ASKS = Request("POST", INITIATE_PATH, {"ticket": "t" * 22}, client_host="192.0.2.1")

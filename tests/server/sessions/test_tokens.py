@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec.structs
 import pytest
 import trio.testing
 from glottis import CallInfo
@@ -59,15 +60,15 @@ def test_of_each_use_only_the_last_token_is_good(desk: TokenDesk) -> None:
 
 def test_a_token_is_for_its_session_client_and_use(desk: TokenDesk) -> None:
     url = issue(desk)
-    assert refusal(desk, replace(url, session_id="session-b"), BERT) == "TOKEN_INVALID"
+    assert refusal(desk, msgspec.structs.replace(url, session_id="session-b"), BERT) == "TOKEN_INVALID"
     assert refusal(desk, url, replace(ANNA, client_identifier="bert")) == "TOKEN_INVALID"
-    assert refusal(desk, replace(url, resume=True)) == "TOKEN_INVALID"
-    assert refusal(desk, replace(url, transport="WebSocket")) == "TRANSPORT_MISMATCH"
+    assert refusal(desk, msgspec.structs.replace(url, resume=True)) == "TOKEN_INVALID"
+    assert refusal(desk, msgspec.structs.replace(url, transport="WebSocket")) == "TRANSPORT_MISMATCH"
     desk.redeem(url, ANNA)  # none of this has used it up
 
 
 def test_what_is_no_token_or_no_longer_is_refused_before_anything_is_said_of_the_session(desk: TokenDesk) -> None:
-    assert refusal(desk, replace(issue(desk), token="made-up"), None) == "TOKEN_INVALID"
+    assert refusal(desk, msgspec.structs.replace(issue(desk), token="made-up"), None) == "TOKEN_INVALID"
     assert refusal(desk, issue(desk, lifetime=-1), None) == "TOKEN_EXPIRED"
     assert refusal(desk, issue(desk), None) == "SESSION_NOT_FOUND"
 

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from glottis.contracts.doors import Dialect, Door, DoorCall, DoorRefused, Hear
 from glottis.contracts.errors import LocalError
@@ -101,11 +101,10 @@ class Doors:
         self._calls.pop(call.session_id, None)
 
 
-@dataclass(slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct):
     is_of_process: bool = False
     """Whether another process may have what this one has refused last."""
-    calls: list[DoorClient] = field(default_factory=list)
+    calls: list[DoorClient] = msgspec.field(default_factory=list)
     """Those that are bound to the socket by which they have come in."""
 
 

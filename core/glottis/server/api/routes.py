@@ -1,8 +1,9 @@
 """The HTTP interface: which request goes to which route (CONTRACT §1–2)."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from glottis.config.origins import parse_public_url
 from glottis.contracts.auth import AuthScheme

@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from dataclasses import dataclass
 
 import msgspec
 
@@ -18,8 +17,7 @@ from glottis.server.sessions.waiting_room import Waiting, WaitingRoom
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class _Claimed:
+class _Claimed(msgspec.Struct, eq=False):
     """See ``shares.Sharing``."""
 
     worker: int

@@ -6,13 +6,13 @@ import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import h11
 import msgspec
 import trio
+from msgspec.structs import replace
 
 from glottis.barrier import stop
 from glottis.contracts.errors import Malformed

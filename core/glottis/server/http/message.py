@@ -3,9 +3,8 @@
 import re
 import urllib.parse
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from glottis.config.settings import Server
 from glottis.contracts.authority import parse_authority_untrusted
 from glottis.contracts.errors import Malformed
 from glottis.server.http.entry import Entry
+from glottis.wire.discreet import Discreet
 
 _SETTINGS: Final = Server()
 MAX_QUERY_FIELDS: Final = 32
@@ -75,8 +75,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     """For the peer to answer a close, and for it to read what was sent last."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Request:
+class Request(Discreet, frozen=True):
     """One request. ``repr`` shows neither query nor headers nor body, which hold secrets.
 
     ``path`` is as sent, without percent-decoding. Header names are lower case; values of repeated fields are joined
@@ -87,8 +86,8 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     client_host: str = ""
     scheme: str = "http"
@@ -106,8 +105,8 @@ class Request:
         """The path, as logs may have it."""
         return self.path_without_secrets or self.path
 
-    def __repr__(self) -> str:
-        return f"Request({self.method} {self.shown_path} from {self.client_host})"
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("method", self.method), ("path", self.shown_path), ("client_host", self.client_host)]
 
 
 class Response(msgspec.Struct, frozen=True):

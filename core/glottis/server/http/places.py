@@ -1,10 +1,10 @@
 """The places that connections take: how many there are, the share of each client, and who gives way to whom."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.server.http.clients import client_key
@@ -34,14 +34,13 @@ GIVES_WAY: Final = (Stage.LEAVING, Stage.HEAD, Stage.HANDSHAKE, Stage.IDLE, Stag
 """In these stages, those of the first one first; nobody gives way who is being served."""
 
 
-@dataclass(slots=True, eq=False)
-class Place:
+class Place(msgspec.Struct, eq=False):
     """Of one connection. ``client`` is whose share it is in; None: in nobody's."""
 
     host: str
     client: str | None
     stage: Stage = Stage.HEAD
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    scope: trio.CancelScope = msgspec.field(default_factory=trio.CancelScope)
     """Around all that the connection does: cancelled when it gives way."""
     discard: Callable[[], object] | None = None
     """Closes a connection about which nothing is done yet."""

@@ -1,7 +1,6 @@
 """What comes of the wish for a session."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from glottis.config import Campaign
@@ -9,6 +8,7 @@ from glottis.contracts.errors import GlottisError
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo, Principal
 from glottis.signaling.session_request import SessionRequest
+from glottis.wire.discreet import Discreet
 
 
 class Unavailable(GlottisError):
@@ -31,9 +31,10 @@ class UnknownCampaign(GlottisError):
     """The configuration has no such campaign."""
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedSession:
+class CreatedSession(Discreet, frozen=True):
     """A session that waits for its client. ``expires_at`` is in seconds since the epoch; ``repr`` hides the URL."""
+
+    hidden = frozenset({"websocket_url"})
 
     session_id: str
     websocket_url: str
@@ -41,9 +42,6 @@ class CreatedSession:
     ice_servers: Sequence[IceServer] = ()
     audio_config: Mapping[str, Any] | None = None
     """What is in force, where it needs no negotiation."""
-
-    def __repr__(self) -> str:
-        return f"CreatedSession({self.session_id})"
 
 
 def call_info_of(

@@ -1,7 +1,8 @@
 """What extensions do in one call: processors of its audio, and observers of its session."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from glottis.contracts.call import Message
 from glottis.contracts.events import OtherEvent
@@ -14,8 +15,7 @@ from glottis.plugins.processors import bind_processors
 from glottis.rtp import Taps
 
 
-@dataclass(slots=True)
-class _Dropped:
+class _Dropped(msgspec.Struct):
     """How many are left out by now."""
 
     processors: int = 0

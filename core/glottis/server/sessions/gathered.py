@@ -1,9 +1,9 @@
 """Candidates of the gateway for clients that are told none after the answer: those come in it (RFC 8840 §4.4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.signaling.messages import TrickledCandidate
@@ -11,12 +11,11 @@ from glottis.signaling.messages import TrickledCandidate
 _END: Final = "a=end-of-candidates\r\n"
 
 
-@dataclass(slots=True)
-class Gathered:
+class Gathered(msgspec.Struct):
     """Those that have come since the offer."""
 
-    found: list[str] = field(default_factory=list)
-    complete: trio.Event = field(default_factory=trio.Event)
+    found: list[str] = msgspec.field(default_factory=list)
+    complete: trio.Event = msgspec.field(default_factory=trio.Event)
 
     def hear(self, candidate: TrickledCandidate) -> None:
         """One, or the end of them."""

@@ -3,10 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.barrier import stop
@@ -51,15 +51,14 @@ RESUME_LIFETIME: Final = 10 * 365 * 86_400.0
 """Seconds: longer than any session, whose end is the end of its tokens."""
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     """A session, where its client finds it, and how far it has come in ending."""
 
     session: Session
     base_url: str
-    stopped: SmallEvent = field(default_factory=SmallEvent)
+    stopped: SmallEvent = msgspec.field(default_factory=SmallEvent)
     """The session's task has ended, and with it the agent."""
-    given_up: SmallEvent = field(default_factory=SmallEvent)
+    given_up: SmallEvent = msgspec.field(default_factory=SmallEvent)
     """The agent has stopped, or has had its time to."""
 
 

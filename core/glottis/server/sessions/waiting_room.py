@@ -1,9 +1,10 @@
 """The queue before a gateway that has no room: who has come first is let in first. Time is an argument."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
+
+import msgspec
 
 from glottis.server.http.clients import client_key
 
@@ -27,8 +28,7 @@ class Waiting(NamedTuple):
     place: int
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(msgspec.Struct):
     client: str
     asked_at: float
 
