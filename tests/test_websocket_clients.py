@@ -144,6 +144,7 @@ SPEAK = f"""(async () => {{
 
 @pytest.mark.browser
 async def test_the_page_hears_its_echo(open_page: OpenPage, tmp_path: Path) -> None:
+    """A busy machine leaves gaps at times, so that it may listen for longer."""
     (block,) = PAGE.blocks_of("js")
     played, rate = read_wav(SPEECH)
     async with open_test_gateway(tmp_path) as gateway, open_page() as page:
@@ -158,12 +159,16 @@ async def test_the_page_hears_its_echo(open_page: OpenPage, tmp_path: Path) -> N
                     if (typeof data !== "string") heard.push(...new Int16Array(data));
                 });
             })()""")
-            await page.wait_for("heard.length > 3 * started.context.sampleRate")
-            text = await page.evaluate("JSON.stringify(heard)")
             page_rate = await page.evaluate("started.context.sampleRate")
-    samples = np.array(json.loads(text), dtype=np.float64)
-    heard = np.interp(np.arange(0, len(samples), page_rate / rate), np.arange(len(samples)), samples)
-    assert best_similarity(heard, played, rate) > 0.9
+            for _ in range(5):
+                await page.wait_for("heard.length > 3 * started.context.sampleRate")
+                text = await page.evaluate("JSON.stringify(heard.splice(0))")
+                samples = np.array(json.loads(text), dtype=np.float64)
+                heard = np.interp(np.arange(0, len(samples), page_rate / rate), np.arange(len(samples)), samples)
+                similarity = best_similarity(heard, played, rate)
+                if similarity > 0.9:
+                    break
+    assert similarity > 0.9
 
 
 async def chatterbox(call: Call) -> None:

@@ -5,6 +5,7 @@ import select
 import struct
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import cache
@@ -63,11 +64,13 @@ class Sphinx:
 
 
 class Worker:
-    """One process. It ends with the gateway, whose end of its standard input it reads."""
+    """One process. It ends with the gateway, at the latest, whose end of its standard input it reads."""
 
     def __init__(self, grammar: str) -> None:
         command = [sys.executable, "-I", str(WORKER), grammar]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        self.end: Final = weakref.finalize(self, _end, self._process)
+        """At once; it is called when nobody needs the worker any more, and when the program ends, at the latest."""
         self._line()
 
     def understand(self, pcm: bytes) -> str:
@@ -89,14 +92,14 @@ class Worker:
             raise PluginError(GONE)
         return line
 
-    def end(self) -> None:
-        """At once."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 @cache
