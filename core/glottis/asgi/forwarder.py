@@ -4,6 +4,7 @@ import logging
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,7 +18,6 @@ from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.routes import problem_document
 from glottis.signaling.json_input import split_object_untrusted
 from glottis.signaling.session_request import INITIATE_PATH
-from glottis.wire.discreet import Discreet
 
 PATHS: Final = ("/initiate", INITIATE_PATH)
 """Below where the application mounts it; the second is where clients of glottis look for a session by themselves."""
@@ -36,14 +36,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-class Caller(Discreet, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Caller:
     """Whom the application lets call, as the gateway is to know them."""
 
-    hidden = frozenset({"bearer"})
-
-    bearer: str = ""
+    bearer: str = field(default="", repr=False)
     """Credentials for the gateway's auth scheme: the application's key, or a token that it has made for this caller."""
-    members: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    members: Mapping[str, Any] = field(default_factory=dict)
     """Of the request for a session (CONTRACT §1), in place of what the client says: ``metadata`` and the like."""
 
 
