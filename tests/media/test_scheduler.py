@@ -324,6 +324,24 @@ async def test_many_timeouts_at_once_are_spread_over_turns_so_that_media_goes_on
     nursery.cancel_scope.cancel()
 
 
+async def test_a_wheel_that_is_always_late_ends_when_it_is_told(mock_clock: trio.testing.MockClock) -> None:
+    class Heavy(Clockwork):
+        def media_tick(self, now: float) -> None:
+            super().media_tick(now)
+            assert len(self.ticks) < 100, "it turns on"
+            mock_clock.jump(2 * FRAME_SECONDS)
+
+    scheduler, session = Scheduler(), Heavy()
+    scheduler.start_media(session)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scheduler.run)
+        while len(session.ticks) < 3:
+            mock_clock.jump(SLOT)
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert len(session.ticks) <= 4
+
+
 async def test_the_wheel_knows_how_late_it_was(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
     scheduler = Scheduler()
     scheduler.start_media(Clockwork())

@@ -70,6 +70,7 @@ class Scheduler:
         self._work = trio.Event()
         self._resting: trio.lowlevel.Task | None = None
         """The wheel's task, between two turns."""
+        self._rests_until = 0.0
 
     def __len__(self) -> int:
         return self._ring.places + self._short.places + len(self._timeouts)
@@ -119,28 +120,36 @@ class Scheduler:
             slot = self._ring.served = self._short.served = math.floor(trio.current_time() / SLOT)
             while len(self):
                 slot = self._after(slot)
-                with trio.CancelScope(deadline=slot * SLOT):
-                    await self._rest()
+                await self._rest(slot * SLOT)
+                await trio.lowlevel.checkpoint_if_cancelled()  # no rest that begins late is ended by it
                 slot = self._turn(slot)
             if self._sockets is not None:
                 self._sockets.end_turns()
 
-    async def _rest(self) -> None:
-        """Until cancelled. While turns are short, what is answered leaves at once.
+    async def _rest(self, until: float) -> None:
+        """While turns are short, what is answered leaves at once.
 
         The agents that one turn has woken run before the wheel does again, so their answers leave together.
         """
-        while True:
-            if self._ring.soon and self.pace.slots == 1:
-                began = trio.current_time()
-                self._tick(None)
-                self.pace.spend(trio.current_time() - began)
-            self._resting = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_resting)
+        self._rests_until = until
+        with trio.CancelScope(deadline=until):
+            while True:
+                if self._ring.soon and self.pace.slots == 1:
+                    began = trio.current_time()
+                    self._tick(None)
+                    self.pace.spend(trio.current_time() - began)
+                self._resting = trio.lowlevel.current_task()
+                await trio.lowlevel.wait_task_rescheduled(self._stop_resting)
+                if trio.current_time() >= until:
+                    return
 
     def _stop_resting(self, raise_cancel: object) -> trio.lowlevel.Abort:
-        self._resting = None
-        return trio.lowlevel.Abort.SUCCEEDED
+        """At the end of its rest the wheel goes on; ``Cancelled``, which is dear, is for who is to turn no more."""
+        task, self._resting = self._resting, None
+        if task is None or trio.current_time() < self._rests_until:
+            return trio.lowlevel.Abort.SUCCEEDED
+        trio.lowlevel.reschedule(task)
+        return trio.lowlevel.Abort.FAILED
 
     def _after(self, slot: int) -> int:
         """In which slot the wheel turns next."""
