@@ -34,25 +34,20 @@ PAGE, PHONES = (Document(Path(__file__).parents[1] / "docs" / name) for name in 
 
 @pytest.mark.realtime
 async def test_the_client_in_python_hears_its_echo(tmp_path: Path) -> None:
-    """A busy machine leaves gaps at times, so that it may call again."""
     PAGE.write_files(tmp_path)
     client = import_file(tmp_path / "websocket_caller.py")
     assert sum(bool(line.strip()) for line in (tmp_path / "websocket_caller.py").read_text().splitlines()) <= 30
     played, rate = read_wav(SPEECH)
     async with open_test_gateway(tmp_path) as gateway:
         with trio.fail_after(PROCESS_PATIENCE):
-            for _ in range(3):
-                await client.call(gateway.url, "echo", str(SPEECH), str(tmp_path / "heard.wav"))
-                heard, heard_rate = read_wav(tmp_path / "heard.wav")
-                assert heard_rate == rate
-                if (likeness := best_similarity(heard, played, rate)) > 0.85:
-                    break
-    assert likeness > 0.85
+            await client.call(gateway.url, "echo", str(SPEECH), str(tmp_path / "heard.wav"))
+    heard, heard_rate = read_wav(tmp_path / "heard.wav")
+    assert heard_rate == rate
+    assert best_similarity(heard, played, rate) > 0.85
 
 
 @pytest.mark.realtime
 async def test_the_caller_by_telephone_hears_its_echo(tmp_path: Path) -> None:
-    """The same."""
     PHONES.write_files(tmp_path)
     caller = import_file(tmp_path / "phone_caller.py")
     samples, rate = read_wav(SPEECH)
@@ -62,12 +57,8 @@ async def test_the_caller_by_telephone_hears_its_echo(tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path, f'{CONFIG}\n[routes]\nenabled = ["twilio"]\n') as gateway:
         with trio.fail_after(PROCESS_PATIENCE):
             url = gateway.url.replace("http", "ws", 1)
-            for _ in range(3):
-                await caller.call(f"{url}/twilio/echo", str(spoken), str(heard))
-                likeness = best_similarity(from_pcm(samples_of(Media(heard.read_bytes()))), played, LAW_RATE)
-                if likeness > 0.85:
-                    break
-    assert likeness > 0.85
+            await caller.call(f"{url}/twilio/echo", str(spoken), str(heard))
+    assert best_similarity(from_pcm(samples_of(Media(heard.read_bytes()))), played, LAW_RATE) > 0.85
 
 
 @pytest.mark.realtime

@@ -71,6 +71,7 @@ class Scheduler:
         self._resting: trio.lowlevel.Task | None = None
         """The wheel's task, between two turns."""
         self._rests_until = 0.0
+        """When its rest is over."""
 
     def __len__(self) -> int:
         return self._ring.places + self._short.places + len(self._timeouts)
@@ -121,7 +122,7 @@ class Scheduler:
             while len(self):
                 slot = self._after(slot)
                 await self._rest(slot * SLOT)
-                await trio.lowlevel.checkpoint_if_cancelled()  # no rest that begins late is ended by it
+                await trio.lowlevel.checkpoint_if_cancelled()  # which a rest that begins late does not notice
                 slot = self._turn(slot)
             if self._sockets is not None:
                 self._sockets.end_turns()
